@@ -1,0 +1,286 @@
+"""Types that travel between the rooms of the package, and the errors it raises on purpose.
+
+Nothing here imports a sibling module. Units: Å for lengths, eV for energies.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+from torch_geometric.data import Data
+
+
+class GschnetError(Exception):
+    """Something the user can put right; the message says what and how."""
+
+
+class DataError(GschnetError):
+    """A source of molecules is missing, damaged or holds something that cannot be used."""
+
+
+class DisconnectedMolecule(DataError):
+    """Some atom of a molecule cannot be reached through placement neighbours."""
+
+
+class RecipeError(GschnetError):
+    """A recipe names something that does not exist or cannot work."""
+
+
+class ModelError(GschnetError):
+    """A model file or run directory is missing, damaged or does not fit."""
+
+
+@dataclass(frozen=True)
+class Cutoffs:
+    """The three cutoffs of G-SchNet in Å; a pair counts when its distance is strictly smaller.
+
+    Args:
+        model: atoms exchange messages within it.
+        prediction: placed atoms within it of the focus take part in the prediction.
+        placement: a new atom lies within it of its focus.
+        covalent_factor: where given, placement neighbours must also be closer than
+            ``covalent_factor * (r_i + r_j)`` with the covalent radii of ASE.
+    """
+
+    model: float = 10.0
+    prediction: float = 5.0
+    placement: float = 1.7
+    covalent_factor: float | None = 1.1
+
+    @property
+    def max_distance(self) -> float:
+        """Largest distance that a placement can ask for: prediction plus placement cutoff, Å."""
+        return self.prediction + self.placement
+
+
+@dataclass(frozen=True)
+class DistanceBins:
+    """Bins of the distance distributions: centres from 0 to ``maximum`` Å, evenly spaced."""
+
+    maximum: float
+    number: int
+
+    @classmethod
+    def for_cutoffs(cls, cutoffs: Cutoffs) -> DistanceBins:
+        """The established choice: bins up to prediction + placement cutoff."""
+        return cls.up_to(cutoffs.max_distance)
+
+    @classmethod
+    def up_to(cls, maximum: float) -> DistanceBins:
+        """The established spacing, 30 bins per Å."""
+        return cls(maximum, math.ceil(30 * maximum) + 1)
+
+    @property
+    def width(self) -> float:
+        """Distance between neighbouring centres, Å."""
+        return self.maximum / (self.number - 1)
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Atom types a model can place and the token types that stand beside them.
+
+    Classes of the type head: ``0 .. T-1`` for the atom types in their given order, ``T`` for *stop*.
+    Node types of the model input: ``0 .. T-1`` likewise, ``T`` for *origin*, ``T + 1`` for *focus*.
+    """
+
+    atom_types: tuple[int, ...] = (1, 6, 7, 8, 9)
+    origin: int = 121
+    focus: int = 122
+    stop: int = 123
+
+    @property
+    def n_types(self) -> int:
+        """Number of atom types, T."""
+        return len(self.atom_types)
+
+    @property
+    def stop_class(self) -> int:
+        """Class of *stop* in the type distribution."""
+        return self.n_types
+
+    @property
+    def origin_node(self) -> int:
+        """Node type of the origin token."""
+        return self.n_types
+
+    @property
+    def focus_node(self) -> int:
+        """Node type of the focus token."""
+        return self.n_types + 1
+
+    @cached_property
+    def class_of(self) -> np.ndarray:
+        """Class for every atomic number (and *stop*), ``-1`` where there is none."""
+        table = np.full(max(*self.atom_types, self.stop) + 1, -1, dtype=np.int64)
+        table[list(self.atom_types)] = np.arange(self.n_types)
+        table[self.stop] = self.stop_class
+        return table
+
+    @cached_property
+    def z_of(self) -> np.ndarray:
+        """Atomic number of every class; the stop token's type for *stop*."""
+        return np.array([*self.atom_types, self.stop], dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """One order in which the atoms of a molecule could have been placed.
+
+    Attributes:
+        order: ``[N]`` atoms in the order of placement.
+        focus: ``[2N]`` focused atom of every prediction step, ``-1`` for the origin (first step).
+        next_z: ``[2N]`` atomic number that is placed, or the stop token's type.
+        n_placed: ``[2N]`` number of atoms in place when a step begins.
+    """
+
+    order: np.ndarray
+    focus: np.ndarray
+    next_z: np.ndarray
+    n_placed: np.ndarray
+
+
+class PlacementSteps(Data):
+    """A batch of prediction steps over the molecules they belong to; what the model reads.
+
+    A *site* is the origin (site 0) or an atom in placement order (sites 1, 2, ...), so that every
+    step sees a prefix of its molecule's sites. A *node* is one site seen by one step; the focus
+    tokens, one per step, are counted after all nodes. Messages run on a padded table with one slot
+    for each of ``n_molecules`` x ``max_steps`` x ``max_sites``.
+
+    Attributes:
+        n_molecules, n_steps, max_steps, max_sites: sizes, int.
+        pair_distance: ``[n_pairs]`` Å, pairs of sites inside the model cutoff, each once.
+        filter_row: ``[n_molecules, max_sites, max_sites]`` row of the filter of two sites: a pair,
+            or ``n_pairs`` on the diagonal (distance zero), or ``n_pairs + 1`` (no message).
+        node_type: ``[n_nodes]`` node type of the vocabulary.
+        node_slot: ``[n_nodes]`` slot of the padded table.
+        focus_slot: ``[n_steps]`` slot of the site that carries the focus token.
+        step_molecule: ``[n_steps]`` molecule of every step.
+        predictor_node: ``[n_predictors]`` node, or ``n_nodes + step`` for a focus token.
+        predictor_step: ``[n_predictors]`` step.
+        predictor_pos: ``[n_predictors, 3]`` Å, relative to the focus.
+        conditions: property name -> ``[n_molecules, k]``.
+        next_class: ``[n_steps]`` class to predict (training only).
+        labelled_predictor: ``[n_labelled]`` predictors of the steps that place an atom (training only).
+        labelled_distance: ``[n_labelled]`` Å, to the atom that is placed (training only).
+    """
+
+    n_molecules: int
+    n_steps: int
+    max_steps: int
+    max_sites: int
+    pair_distance: Tensor
+    filter_row: Tensor
+    node_type: Tensor
+    node_slot: Tensor
+    focus_slot: Tensor
+    step_molecule: Tensor
+    predictor_node: Tensor
+    predictor_step: Tensor
+    predictor_pos: Tensor
+    conditions: dict[str, Tensor]
+    next_class: Tensor
+    labelled_predictor: Tensor
+    labelled_distance: Tensor
+
+    def __inc__(self, key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError("PlacementSteps is a batch already; collate molecules, not batches")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says of a batch of steps.
+
+    Attributes:
+        type_logp: ``[n_steps, T + 1]`` log-probability of every next type and of *stop*.
+        distance_logp: ``[n_labelled, n_bins]`` log-probability of the distance bins.
+    """
+
+    type_logp: Tensor
+    distance_logp: Tensor
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A share that never travels without its denominator."""
+
+    count: int
+    of: int
+
+    @property
+    def value(self) -> float:
+        """``count / of``; 0 where the denominator is 0."""
+        return self.count / self.of if self.of else 0.0
+
+    def to_json(self) -> dict[str, float | int]:
+        """``{"value", "count", "of"}``."""
+        return {"value": self.value, "count": self.count, "of": self.of}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One molecule judged.
+
+    Attributes:
+        formula: in Hill order.
+        smiles: canonical SMILES where RDKit finds it valid, else none.
+        failure: reason why it is not valid by RDKit, else none.
+        n_atoms, n_stable_atoms: EDM stability.
+        edm_smiles: canonical SMILES of the largest fragment where it is valid by EDM, else none.
+    """
+
+    formula: str
+    smiles: str | None
+    failure: str | None
+    n_atoms: int
+    n_stable_atoms: int
+    edm_smiles: str | None
+
+    @property
+    def is_valid(self) -> bool:
+        """Valid by RDKit."""
+        return self.smiles is not None
+
+    @property
+    def is_stable(self) -> bool:
+        """Every atom has an allowed valence by EDM's rules."""
+        return self.n_atoms > 0 and self.n_stable_atoms == self.n_atoms
+
+
+@dataclass(frozen=True)
+class ValidityReport:
+    """Counts and rates over judged molecules, each with its denominator.
+
+    Rates are over the *requested* molecules: an attempt that was abandoned counts against the model.
+    """
+
+    options: Mapping[str, Any]
+    requested: int
+    finished: int
+    rdkit: Mapping[str, Rate | None]
+    failures: Mapping[str, int]
+    edm: Mapping[str, Rate]
+    verdicts: tuple[Verdict, ...] = field(default=(), repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """The stable JSON form, format 1."""
+
+        def rates(group: Mapping[str, Rate | None]) -> dict[str, Any]:
+            return {name: rate.to_json() if rate else None for name, rate in group.items()}
+
+        return {
+            "format": 1,
+            "options": dict(self.options),
+            "requested": self.requested,
+            "finished": self.finished,
+            "rdkit": {**rates(self.rdkit), "failures": dict(self.failures)},
+            "edm": rates(self.edm),
+            "verdicts": [asdict(verdict) for verdict in self.verdicts],
+        }

@@ -1,0 +1,146 @@
+"""G-SchNet: SchNet features, and two heads that say what comes next and how far away it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gschnet_pyg.contracts import Cutoffs, DistanceBins, PlacementSteps, Prediction, Vocabulary
+from gschnet_pyg.model.conditions import ConditionEmbedding
+from gschnet_pyg.model.radial import dense_stack
+from gschnet_pyg.model.schnet import SchNet
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """Sizes of the network; the defaults are the established ones for QM9.
+
+    Args:
+        n_features: width of the SchNet features.
+        n_interactions: number of interaction blocks.
+        n_gaussians: size of the distance expansion.
+        shared_interactions: all interaction blocks use the same weights.
+        type_layers, type_width: dense layers of the type head and their width.
+        distance_layers, distance_width: the same of the distance head.
+        average_types: average the type distributions of the predictors in place of their product.
+        max_distance, n_distance_bins: distance bins; none derives them from the cutoffs.
+    """
+
+    n_features: int = 128
+    n_interactions: int = 9
+    n_gaussians: int = 25
+    shared_interactions: bool = False
+    type_layers: int = 5
+    type_width: int = 256
+    distance_layers: int = 5
+    distance_width: int = 256
+    average_types: bool = False
+    max_distance: float | None = None
+    n_distance_bins: int | None = None
+
+    def bins(self, cutoffs: Cutoffs) -> DistanceBins:
+        """Distance bins in force."""
+        bins = DistanceBins.for_cutoffs(cutoffs)
+        if self.max_distance is not None:
+            bins = DistanceBins.up_to(self.max_distance)
+        return bins if self.n_distance_bins is None else replace(bins, number=self.n_distance_bins)
+
+
+class GSchNet(nn.Module):
+    """Conditional G-SchNet.
+
+    Args:
+        vocabulary: atom types and tokens.
+        cutoffs: Å.
+        settings: sizes of the network.
+        conditions: embeds the conditions of a molecule; none for an unconditional model.
+
+    Source:
+        Gebauer et al., Nat. Commun. 13, 973 (2022).
+    """
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        cutoffs: Cutoffs,
+        settings: ModelSettings,
+        conditions: ConditionEmbedding | None = None,
+    ) -> None:
+        super().__init__()
+        self.vocabulary, self.cutoffs, self.settings = vocabulary, cutoffs, settings
+        self.bins = settings.bins(cutoffs)
+        self.schnet = SchNet(
+            vocabulary.n_types + 2,
+            settings.n_features,
+            settings.n_interactions,
+            settings.n_gaussians,
+            cutoffs.model,
+            settings.shared_interactions,
+        )
+        self.conditions = conditions
+        n_conditions = conditions.n_features if conditions is not None else 0
+        n_inputs = settings.n_features + n_conditions
+        self.type_head = dense_stack(n_inputs, settings.type_width, vocabulary.n_types + 1, settings.type_layers)
+        self.distance_head = dense_stack(n_inputs, settings.distance_width, self.bins.number, settings.distance_layers)
+        self.next_type_embedding = nn.Embedding(vocabulary.n_types, settings.n_features)
+
+    def forward(self, steps: PlacementSteps) -> Prediction:
+        """Predict every step of a batch that carries labels."""
+        features = self.encode(steps)
+        embedded = self.embed_conditions(steps)
+        next_class = steps.next_class[steps.predictor_step[steps.labelled_predictor]]
+        return Prediction(
+            self.type_logp(features, embedded, steps),
+            self.distance_logp(features, embedded, steps, steps.labelled_predictor, next_class),
+        )
+
+    def encode(self, steps: PlacementSteps) -> Tensor:
+        """SchNet features of all predictors, ``[n_predictors, n_features]``."""
+        return self.schnet(steps).index_select(0, steps.predictor_node)
+
+    def embed_conditions(self, steps: PlacementSteps) -> Tensor | None:
+        """Features of the conditions of every step, ``[n_steps, n]``."""
+        if self.conditions is None:
+            return None
+        return self.conditions(steps.conditions).index_select(0, steps.step_molecule)
+
+    def type_logp(self, features: Tensor, embedded: Tensor | None, steps: PlacementSteps) -> Tensor:
+        """Log-probability of the next type of every step, ``[n_steps, T + 1]``.
+
+        The product of the predictors' distributions, renormalised, or their average.
+        """
+        logp = F.log_softmax(self.type_head(_append(features, embedded, steps.predictor_step)), dim=-1)
+        total = logp.new_zeros(steps.n_steps, logp.shape[1])
+        if not self.settings.average_types:
+            return F.log_softmax(total.index_add(0, steps.predictor_step, logp), dim=-1)
+        # the logarithm of the mean probability, kept finite by the largest of each step and type
+        step = steps.predictor_step.unsqueeze(-1).expand_as(logp)
+        largest = torch.full_like(total, -torch.inf).scatter_reduce(0, step, logp.detach(), "amax")
+        summed = total.index_add(0, steps.predictor_step, torch.exp(logp - largest[steps.predictor_step]))
+        return F.log_softmax(summed.log() + largest, dim=-1)
+
+    def distance_logp(
+        self, features: Tensor, embedded: Tensor | None, steps: PlacementSteps, predictor: Tensor, next_class: Tensor
+    ) -> Tensor:
+        """Log-probability of the distance bins between predictors and the next atom.
+
+        Args:
+            features: ``[n_predictors, n_features]``.
+            embedded: conditions of every step, or none.
+            steps: the batch.
+            predictor: ``[P]`` the predictors to ask.
+            next_class: ``[P]`` class of the atom that comes next.
+
+        Returns:
+            ``[P, n_bins]``.
+        """
+        chosen = features.index_select(0, predictor) * self.next_type_embedding(next_class)
+        return F.log_softmax(self.distance_head(_append(chosen, embedded, steps.predictor_step[predictor])), dim=-1)
+
+
+def _append(features: Tensor, embedded: Tensor | None, step: Tensor) -> Tensor:
+    """Features of predictors followed by the conditions of their steps."""
+    return features if embedded is None else torch.cat([features, embedded.index_select(0, step)], dim=-1)

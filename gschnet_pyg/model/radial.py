@@ -1,0 +1,58 @@
+"""Radial functions and dense layers that SchNet and the heads share."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class GaussianBasis(nn.Module):
+    """Expand distances in Gaussians, ``exp(-(d - offset)^2 / (2 width^2))``.
+
+    Offsets are spaced evenly from ``start`` to ``stop``; the width is their spacing.
+    """
+
+    offsets: Tensor
+
+    def __init__(self, start: float, stop: float, n_gaussians: int) -> None:
+        super().__init__()
+        self.register_buffer("offsets", torch.linspace(start, stop, n_gaussians), persistent=False)
+        self.scale = -0.5 / ((stop - start) / (n_gaussians - 1)) ** 2
+
+    def forward(self, distance: Tensor) -> Tensor:
+        """``[...] -> [..., n_gaussians]``."""
+        return torch.exp(self.scale * (distance.unsqueeze(-1) - self.offsets) ** 2)
+
+
+class ShiftedSoftplus(nn.Module):
+    """``softplus(x) - ln 2``: smooth everywhere, zero at zero."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Elementwise."""
+        return F.softplus(x) - math.log(2.0)
+
+
+def cosine_cutoff(distance: Tensor, cutoff: float) -> Tensor:
+    """``(cos(pi d / cutoff) + 1) / 2`` inside the cutoff, zero outside."""
+    return 0.5 * (torch.cos(distance * (math.pi / cutoff)) + 1.0) * (distance < cutoff)
+
+
+def dense(n_in: int, n_out: int, bias: bool = True) -> nn.Linear:
+    """Linear layer that starts Xavier-uniform with zero bias."""
+    layer = nn.Linear(n_in, n_out, bias=bias)
+    nn.init.xavier_uniform_(layer.weight)
+    if bias:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+def dense_stack(n_in: int, width: int, n_out: int, n_layers: int) -> nn.Sequential:
+    """``n_layers`` dense layers, shifted softplus between them."""
+    sizes = [n_in, *[width] * (n_layers - 1), n_out]
+    layers: list[nn.Module] = []
+    for size_in, size_out in zip(sizes[:-1], sizes[1:], strict=True):
+        layers += [dense(size_in, size_out), ShiftedSoftplus()]
+    return nn.Sequential(*layers[:-1])

@@ -1,0 +1,111 @@
+"""SchNet over prediction steps: the steps of a molecule are prefixes of the same sites and share their filters."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from gschnet_pyg.contracts import PlacementSteps
+from gschnet_pyg.model.radial import GaussianBasis, ShiftedSoftplus, cosine_cutoff, dense
+
+
+class SchNet(nn.Module):
+    """Features of every node and focus token.
+
+    Args:
+        n_node_types: atom types and the two tokens.
+        n_features: width of the features.
+        n_interactions: number of interaction blocks.
+        n_gaussians: size of the distance expansion, from 0 to the cutoff.
+        cutoff: Å, model cutoff.
+        shared_interactions: all blocks use the same weights.
+
+    Source:
+        Schütt et al., J. Chem. Phys. 148, 241722 (2018).
+    """
+
+    def __init__(
+        self,
+        n_node_types: int,
+        n_features: int,
+        n_interactions: int,
+        n_gaussians: int,
+        cutoff: float,
+        shared_interactions: bool = False,
+    ) -> None:
+        super().__init__()
+        self.cutoff = cutoff
+        self.embedding = nn.Embedding(n_node_types, n_features)
+        self.basis = GaussianBasis(0.0, cutoff, n_gaussians)
+        n_blocks = 1 if shared_interactions else n_interactions
+        self.blocks = nn.ModuleList(Interaction(n_features, n_gaussians) for _ in range(n_blocks))
+        self.n_repeats = n_interactions if shared_interactions else 1
+
+    def forward(self, steps: PlacementSteps) -> Tensor:
+        """Read the partial molecules.
+
+        Returns:
+            ``[n_nodes + n_steps, n_features]``: all nodes, then the focus token of every step.
+        """
+        n_types = self.embedding.num_embeddings
+        focus_type = steps.focus_slot.new_full((steps.n_steps,), n_types - 1)
+        x = self.embedding(torch.cat([steps.node_type, focus_type]))
+        # one more distance than pairs: the filter between the focus token and the atom it sits on
+        distance = torch.cat([steps.pair_distance, steps.pair_distance.new_zeros(1)]).to(x.dtype)
+        expansion = self.basis(distance)
+        envelope = cosine_cutoff(distance, self.cutoff).unsqueeze(-1)
+        for block in self.blocks:
+            for _ in range(self.n_repeats):
+                x = x + block(x, expansion, envelope, steps)
+        return x
+
+
+class Interaction(nn.Module):
+    """Continuous-filter convolution over all steps of a batch at once."""
+
+    def __init__(self, n_features: int, n_gaussians: int) -> None:
+        super().__init__()
+        self.filter_net = nn.Sequential(
+            dense(n_gaussians, n_features), ShiftedSoftplus(), dense(n_features, n_features)
+        )
+        self.into_filters = dense(n_features, n_features, bias=False)
+        self.out_of_filters = nn.Sequential(
+            dense(n_features, n_features), ShiftedSoftplus(), dense(n_features, n_features)
+        )
+
+    def forward(self, x: Tensor, expansion: Tensor, envelope: Tensor, steps: PlacementSteps) -> Tensor:
+        """Update ``[n_nodes + n_steps, F]`` from the filters of ``[n_pairs + 1]`` distances."""
+        filters = self.filter_net(expansion) * envelope
+        return self.out_of_filters(messages(self.into_filters(x), filters, steps))
+
+
+def messages(h: Tensor, filters: Tensor, steps: PlacementSteps) -> Tensor:
+    """Sum the filtered features of all neighbours, for every node and focus token.
+
+    The focus token is added to the site it sits on before one batched product per molecule and
+    feature, with the filter at distance zero on the diagonal. A node's own share then leaves its sum;
+    what remains of the diagonal is the message between the token and its site.
+
+    Args:
+        h: ``[n_nodes + n_steps, F]`` features, nodes first.
+        filters: ``[n_pairs + 1, F]``; the last row is the filter at distance zero.
+        steps: the batch.
+
+    Returns:
+        ``[n_nodes + n_steps, F]``.
+    """
+    n_features = h.shape[1]
+    n_slots = steps.n_molecules * steps.max_steps * steps.max_sites
+    nodes, tokens = h.split([len(steps.node_slot), steps.n_steps])
+    padded = h.new_zeros(n_slots, n_features).index_copy(0, steps.node_slot, nodes)
+    padded = padded.index_add(0, steps.focus_slot, tokens)
+
+    rows = torch.cat([filters, filters.new_zeros(1, n_features)])
+    table = rows.index_select(0, steps.filter_row.flatten())
+    product = torch.einsum(
+        "bsjf,bijf->bsif",
+        padded.view(steps.n_molecules, steps.max_steps, steps.max_sites, n_features),
+        table.view(steps.n_molecules, steps.max_sites, steps.max_sites, n_features),
+    ).reshape(n_slots, n_features)
+    everywhere = product.index_select(0, torch.cat([steps.node_slot, steps.focus_slot]))
+    return everywhere - h * filters[-1]

@@ -1,0 +1,148 @@
+"""list[Data] -> PlacementSteps: the collate that expands the trajectories of a batch of molecules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch_geometric.data import Data
+
+from gschnet_pyg.contracts import Cutoffs, DisconnectedMolecule, PlacementSteps, Trajectory, Vocabulary
+from gschnet_pyg.neighbors import Neighbors, Pairs, neighbors
+from gschnet_pyg.trajectory.sample import as_trajectory, closest_atom, draw_steps, nearest_first, random_walk
+from gschnet_pyg.trajectory.steps import StepTable, expand_steps
+
+
+class PlacementCollate:
+    """Draw a trajectory for every molecule of a batch and expand its steps.
+
+    Args:
+        vocabulary: atom types and tokens.
+        cutoffs: the three cutoffs, Å.
+        steps_drawn: number of steps drawn per molecule from all 2N, stops included, without
+            replacement; none takes all of them.
+        conditions: properties that the model is conditioned on.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        cutoffs: Cutoffs,
+        steps_drawn: int | None = None,
+        conditions: Sequence[str] = (),
+    ) -> None:
+        self.vocabulary = vocabulary
+        self.cutoffs = cutoffs
+        self.steps_drawn = steps_drawn
+        self.conditions = tuple(conditions)
+
+    def __call__(self, molecules: Sequence[Data]) -> PlacementSteps:
+        """Expand a batch.
+
+        Args:
+            molecules: complete molecules; ``z [N]``, ``pos [N, 3]`` Å float64 and centred, and ``seed``,
+                the integer that its trajectory is drawn with.
+
+        Raises:
+            DisconnectedMolecule: naming the molecule, if one falls apart under the placement rule.
+        """
+        sizes = [len(molecule.z) for molecule in molecules]
+        ptr = np.concatenate([[0], np.cumsum(sizes)])
+        z, pos = torch.cat([m.z for m in molecules]), torch.cat([m.pos for m in molecules])
+        near = neighbors(z, pos, torch.as_tensor(ptr), self.cutoffs)
+        drawn = self._draw_trajectories(molecules, z.numpy(), pos.numpy(), ptr, near.placement)
+        steps = self.expand(z.numpy(), pos.numpy(), ptr, near, drawn)
+        steps.conditions = {
+            name: torch.cat([molecule[name] for molecule in molecules]).to(torch.float32) for name in self.conditions
+        }
+        return steps
+
+    def expand(
+        self,
+        z: np.ndarray,
+        pos: np.ndarray,
+        ptr: np.ndarray,
+        near: Neighbors,
+        drawn: Sequence[tuple[Trajectory, np.ndarray]],
+    ) -> PlacementSteps:
+        """Expand the drawn steps of given trajectories, with labels.
+
+        Args:
+            z: ``[N]`` atomic numbers of all molecules, one after the other, in source order.
+            pos: ``[N, 3]`` Å, float64, each molecule centred.
+            ptr: ``[M + 1]`` first atom of every molecule, and N.
+            near: neighbours of all atoms.
+            drawn: per molecule its trajectory (atoms numbered from 0) and the steps to expand, ascending.
+        """
+        trajectories = [trajectory for trajectory, _ in drawn]
+        counts = [len(chosen) for _, chosen in drawn]
+        steps = np.concatenate([chosen + 2 * start for (_, chosen), start in zip(drawn, ptr, strict=False)])
+        molecule = np.repeat(np.arange(len(drawn)), counts)
+        n_placed = np.concatenate([t.n_placed for t in trajectories])[steps]
+        next_z = np.concatenate([t.next_z for t in trajectories])[steps]
+        focus_atom = np.concatenate([t.focus for t in trajectories])[steps]
+
+        order = np.concatenate([t.order + start for t, start in zip(trajectories, ptr, strict=False)])
+        number = np.empty(len(z), dtype=np.int64)  # placement number of every atom within its molecule
+        number[order] = np.arange(len(z)) - np.repeat(ptr[:-1], np.diff(ptr))
+        table = StepTable(molecule, n_placed, np.where(focus_atom < 0, -1, number[focus_atom + ptr[molecule]]))
+
+        # keep the atoms that some step sees: a prefix of each molecule's placement order
+        n_seen = np.zeros(len(drawn), dtype=np.int64)
+        np.maximum.at(n_seen, molecule, n_placed)
+        seen_ptr = np.concatenate([[0], np.cumsum(n_seen)])
+        is_seen = number < np.repeat(n_seen, np.diff(ptr))
+        renumbered = np.where(is_seen, number + np.repeat(seen_ptr[:-1], np.diff(ptr)), -1)
+        kept = order[is_seen[order]]
+        expanded = expand_steps(
+            z[kept],
+            pos[kept],
+            seen_ptr,
+            _renumber(near.model, renumbered),
+            _renumber(near.prediction, renumbered),
+            table,
+            self.vocabulary,
+            self.cutoffs.model,
+        )
+        next_atom = order[np.minimum(ptr[molecule] + n_placed, ptr[molecule + 1] - 1)]
+        focus_pos = np.where((focus_atom < 0)[:, None], 0.0, pos[focus_atom + ptr[molecule]])
+        return self._label(expanded, next_z, pos[next_atom] - focus_pos)
+
+    def _draw_trajectories(
+        self, molecules: Sequence[Data], z: np.ndarray, pos: np.ndarray, ptr: np.ndarray, placement: Pairs
+    ) -> list[tuple[Trajectory, np.ndarray]]:
+        """A trajectory for every molecule, from its own seed, and the steps of it to expand."""
+        nearest = nearest_first(placement, pos)
+        generator = torch.Generator()
+        drawn = []
+        for molecule, (start, end) in zip(molecules, pairwise(ptr.tolist()), strict=True):
+            generator.manual_seed(int(molecule.seed))
+            local = [[atom - start for atom in atoms] for atoms in nearest[start:end]]
+            try:
+                walk = random_walk(local, closest_atom(pos[start:end]), generator)
+                trajectory = as_trajectory(walk, z[start:end], self.vocabulary)
+            except DisconnectedMolecule as error:
+                raise DisconnectedMolecule(f"molecule {int(molecule.id)}: {error}") from None
+            drawn.append((trajectory, draw_steps(len(trajectory.focus), self.steps_drawn, generator)))
+        return drawn
+
+    def _label(self, steps: PlacementSteps, next_z: np.ndarray, next_pos: np.ndarray) -> PlacementSteps:
+        """Add the classes to predict and the distances to the next atom (``next_pos`` is relative to the focus)."""
+        steps.next_class = torch.as_tensor(self.vocabulary.class_of[next_z])
+        step = steps.predictor_step.numpy()
+        labelled = np.flatnonzero((next_z != self.vocabulary.stop)[step])
+        offset = next_pos[step[labelled]] - steps.predictor_pos.numpy()[labelled].astype(np.float64)
+        steps.labelled_predictor = torch.as_tensor(labelled)
+        steps.labelled_distance = torch.as_tensor(np.linalg.norm(offset, axis=1), dtype=torch.float32)
+        return steps
+
+
+def _renumber(pairs: Pairs, number: np.ndarray) -> Pairs:
+    """Pairs between atoms that keep a number (not -1), under the new numbers."""
+    first, second = number[pairs.first.numpy()], number[pairs.second.numpy()]
+    keep = (first >= 0) & (second >= 0)
+    return Pairs(
+        torch.as_tensor(first[keep]), torch.as_tensor(second[keep]), pairs.distance[torch.as_tensor(keep)]
+    )

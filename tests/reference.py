@@ -1,0 +1,87 @@
+"""Reads the reference numbers made with the established implementation, in the terms of this package."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from gschnet_pyg.contracts import Cutoffs, PlacementSteps, Trajectory, Vocabulary
+from gschnet_pyg.model.gschnet import GSchNet, ModelSettings
+from gschnet_pyg.neighbors import neighbors
+from gschnet_pyg.trajectory.collate import PlacementCollate
+
+CUTOFFS = {"unconditional": Cutoffs(), "short_cutoffs": Cutoffs(4.0, 3.0, 1.7, covalent_factor=None)}
+VOCABULARY = Vocabulary()
+N_MOLECULES = 6
+
+
+@dataclass(frozen=True)
+class ReferenceCase:
+    name: str
+    arrays: dict[str, np.ndarray]
+    weights: dict[str, torch.Tensor]
+
+    @property
+    def cutoffs(self) -> Cutoffs:
+        return CUTOFFS[self.name]
+
+    def molecule(self, k: int) -> dict[str, np.ndarray]:
+        prefix = f"mol{k}_"
+        return {name.removeprefix(prefix): array for name, array in self.arrays.items() if name.startswith(prefix)}
+
+    def steps(self) -> PlacementSteps:
+        """All steps of the reference trajectories, expanded by the project's collate."""
+        molecules = [self.molecule(k) for k in range(N_MOLECULES)]
+        z = np.concatenate([m["z"] for m in molecules])
+        pos = np.concatenate([m["pos"] for m in molecules])
+        ptr = np.concatenate([[0], np.cumsum([len(m["z"]) for m in molecules])])
+        near = neighbors(torch.as_tensor(z), torch.as_tensor(pos), torch.as_tensor(ptr), self.cutoffs)
+        drawn = []
+        for m in molecules:
+            is_placement = m["next_z"] != VOCABULARY.stop
+            trajectory = Trajectory(
+                m["order"], m["focus"], m["next_z"], np.cumsum(is_placement) - is_placement
+            )
+            drawn.append((trajectory, np.arange(len(m["focus"]))))
+        return PlacementCollate(VOCABULARY, self.cutoffs).expand(z, pos, ptr, near, drawn)
+
+    def model(self) -> GSchNet:
+        """The project's model with the reference weights."""
+        settings = ModelSettings(
+            n_features=32, n_interactions=3, type_layers=3, type_width=48, distance_layers=3, distance_width=48
+        )
+        model = GSchNet(VOCABULARY, self.cutoffs, settings)
+        model.load_state_dict(translate(self.weights))
+        return model.eval()
+
+
+def read_case(folder: Path, name: str) -> ReferenceCase:
+    with np.load(folder / "reference" / f"{name}.npz") as file:
+        arrays = dict(file)
+    with np.load(folder / "reference" / f"{name}_weights.npz") as file:
+        weights = {key: torch.as_tensor(value) for key, value in file.items()}
+    return ReferenceCase(name, arrays, weights)
+
+
+def translate(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Parameter names of the established implementation -> ours."""
+    node_types = [*VOCABULARY.atom_types, VOCABULARY.origin, VOCABULARY.focus]
+    ours = {
+        "schnet.embedding.weight": weights["representation.embedding.weight"][node_types],
+        "next_type_embedding.weight": weights["next_type_embedding.weight"][list(VOCABULARY.atom_types)],
+    }
+    renamed = {"in2f": "into_filters", "filter_network": "filter_net", "f2out": "out_of_filters"}
+    for key, value in weights.items():
+        parts = key.split(".")
+        if parts[:2] == ["representation", "interactions"]:
+            block, part, *rest = parts[2:]
+            # dense layers stand at even places, their activations between them
+            place = [str(2 * int(rest[0])), rest[1]] if len(rest) == 2 else rest
+            ours[".".join(["schnet.blocks", block, renamed[part], *place])] = value
+        elif parts[0] in ("type_prediction_net", "distance_prediction_net"):
+            head = parts[0].replace("prediction_net", "head")
+            ours[f"{head}.{2 * int(parts[1])}.{parts[2]}"] = value
+    return ours
