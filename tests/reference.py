@@ -42,9 +42,7 @@ class ReferenceCase:
         drawn = []
         for m in molecules:
             is_placement = m["next_z"] != VOCABULARY.stop
-            trajectory = Trajectory(
-                m["order"], m["focus"], m["next_z"], np.cumsum(is_placement) - is_placement
-            )
+            trajectory = Trajectory(m["order"], m["focus"], m["next_z"], np.cumsum(is_placement) - is_placement)
             drawn.append((trajectory, np.arange(len(m["focus"]))))
         return PlacementCollate(VOCABULARY, self.cutoffs).expand(z, pos, ptr, near, drawn)
 

@@ -99,13 +99,15 @@ class GSchNet(nn.Module):
 
     def encode(self, steps: PlacementSteps) -> Tensor:
         """SchNet features of all predictors, ``[n_predictors, n_features]``."""
-        return self.schnet(steps).index_select(0, steps.predictor_node)
+        features: Tensor = self.schnet(steps)
+        return features.index_select(0, steps.predictor_node)
 
     def embed_conditions(self, steps: PlacementSteps) -> Tensor | None:
         """Features of the conditions of every step, ``[n_steps, n]``."""
         if self.conditions is None:
             return None
-        return self.conditions(steps.conditions).index_select(0, steps.step_molecule)
+        embedded: Tensor = self.conditions(steps.conditions)
+        return embedded.index_select(0, steps.step_molecule)
 
     def type_logp(self, features: Tensor, embedded: Tensor | None, steps: PlacementSteps) -> Tensor:
         """Log-probability of the next type of every step, ``[n_steps, T + 1]``.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -53,6 +54,6 @@ def dense_stack(n_in: int, width: int, n_out: int, n_layers: int) -> nn.Sequenti
     """``n_layers`` dense layers, shifted softplus between them."""
     sizes = [n_in, *[width] * (n_layers - 1), n_out]
     layers: list[nn.Module] = []
-    for size_in, size_out in zip(sizes[:-1], sizes[1:], strict=True):
+    for size_in, size_out in pairwise(sizes):
         layers += [dense(size_in, size_out), ShiftedSoftplus()]
     return nn.Sequential(*layers[:-1])

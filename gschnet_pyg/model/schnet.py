@@ -49,7 +49,7 @@ class SchNet(nn.Module):
         """
         n_types = self.embedding.num_embeddings
         focus_type = steps.focus_slot.new_full((steps.n_steps,), n_types - 1)
-        x = self.embedding(torch.cat([steps.node_type, focus_type]))
+        x: Tensor = self.embedding(torch.cat([steps.node_type, focus_type]))
         # one more distance than pairs: the filter between the focus token and the atom it sits on
         distance = torch.cat([steps.pair_distance, steps.pair_distance.new_zeros(1)]).to(x.dtype)
         expansion = self.basis(distance)
@@ -76,7 +76,8 @@ class Interaction(nn.Module):
     def forward(self, x: Tensor, expansion: Tensor, envelope: Tensor, steps: PlacementSteps) -> Tensor:
         """Update ``[n_nodes + n_steps, F]`` from the filters of ``[n_pairs + 1]`` distances."""
         filters = self.filter_net(expansion) * envelope
-        return self.out_of_filters(messages(self.into_filters(x), filters, steps))
+        update: Tensor = self.out_of_filters(messages(self.into_filters(x), filters, steps))
+        return update
 
 
 def messages(h: Tensor, filters: Tensor, steps: PlacementSteps) -> Tensor:
@@ -96,7 +97,7 @@ def messages(h: Tensor, filters: Tensor, steps: PlacementSteps) -> Tensor:
     """
     n_features = h.shape[1]
     n_slots = steps.n_molecules * steps.max_steps * steps.max_sites
-    nodes, tokens = h.split([len(steps.node_slot), steps.n_steps])
+    nodes, tokens = torch.split(h, [len(steps.node_slot), steps.n_steps])
     padded = h.new_zeros(n_slots, n_features).index_copy(0, steps.node_slot, nodes)
     padded = padded.index_add(0, steps.focus_slot, tokens)
 

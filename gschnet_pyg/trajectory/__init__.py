@@ -1,0 +1,1 @@
+"""Orders in which molecules could have been placed, and their expansion into prediction steps."""

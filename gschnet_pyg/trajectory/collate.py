@@ -143,6 +143,4 @@ def _renumber(pairs: Pairs, number: np.ndarray) -> Pairs:
     """Pairs between atoms that keep a number (not -1), under the new numbers."""
     first, second = number[pairs.first.numpy()], number[pairs.second.numpy()]
     keep = (first >= 0) & (second >= 0)
-    return Pairs(
-        torch.as_tensor(first[keep]), torch.as_tensor(second[keep]), pairs.distance[torch.as_tensor(keep)]
-    )
+    return Pairs(torch.as_tensor(first[keep]), torch.as_tensor(second[keep]), pairs.distance[torch.as_tensor(keep)])

@@ -64,7 +64,9 @@ def nearest_first(placement: Pairs, pos: np.ndarray) -> list[list[int]]:
     return [flat[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
 
-def random_walk(nearest: Sequence[Sequence[int]], first: int, generator: torch.Generator) -> tuple[list[int], list[int]]:
+def random_walk(
+    nearest: Sequence[Sequence[int]], first: int, generator: torch.Generator
+) -> tuple[list[int], list[int]]:
     """Place the atoms that can be reached from ``first``: focus and placed atom (-1 = stop) of every step."""
     focus, placed = [-1], [first]
     unfinished, is_placed = [first], {first}

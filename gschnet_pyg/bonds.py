@@ -1,0 +1,162 @@
+"""Coordinates -> RDKit molecule, or a reason why not.
+
+Worker processes that judge molecules import this module: it needs NumPy and RDKit only, so that they start quickly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from rdkit import Chem, rdBase
+from rdkit.Chem import rdDetermineBonds
+
+MIN_DISTANCE = 0.4
+"""Å; atoms closer than this are taken to be at one place. RDKit forms no bond there; the shortest is 0.74 (H-H)."""
+
+
+@dataclass(frozen=True)
+class PerceptionOptions:
+    """What counts as a molecule.
+
+    Args:
+        charges: total charges that are allowed, tried in this order.
+        charged_fragments: place formal charges on atoms according to their valence, as in nitro groups. Total
+            charges other than 0 need it.
+        radicals: allow unpaired electrons.
+        max_iterations: limit of the search for bond orders.
+    """
+
+    charges: tuple[int, ...] = (0,)
+    charged_fragments: bool = False
+    radicals: bool = False
+    max_iterations: int = 10_000
+
+    def __post_init__(self) -> None:
+        if not self.charges:
+            raise ValueError("charges: allow at least one total charge")
+        if any(self.charges) and not self.charged_fragments:
+            raise ValueError("charges: total charges other than 0 need charged_fragments")
+        if self.max_iterations < 1:
+            raise ValueError("max_iterations: at least 1")
+
+
+@dataclass(frozen=True)
+class Perceived:
+    """A molecule, or the reason why there is none; exactly one of the two is there.
+
+    Attributes:
+        mol: sanitised, hydrogens explicit, atoms in the given order, with the coordinates as its conformer.
+        failure: one of
+
+            - ``empty``: no atoms,
+            - ``bad_coordinates``: a coordinate that is not finite, or two atoms at one place,
+            - ``unknown_element``: an atomic number outside 1 to 118,
+            - ``disconnected``: more than one fragment,
+            - ``bond_orders``: no bond orders fit the valences and the total charge,
+            - ``iterations``: the search for bond orders reached its limit,
+            - ``sanitisation``: RDKit refuses the molecule, mostly for a valence,
+            - ``radical``: an unpaired electron.
+    """
+
+    mol: Chem.Mol | None
+    failure: str | None
+
+
+def perceive(z: np.ndarray, pos: np.ndarray, *, options: PerceptionOptions) -> Perceived:
+    """Find the bonds of one molecule from its coordinates.
+
+    Args:
+        z: ``[N]`` atomic numbers.
+        pos: ``[N, 3]`` Å.
+        options: what counts as a molecule.
+
+    Raises:
+        ValueError: if the shapes do not fit each other.
+
+    Source:
+        RDKit's ``rdDetermineBonds``, after Kim and Kim, Bull. Korean Chem. Soc. 36, 1769 (2015), with its
+        connect-the-dots connectivity. Disconnected structures are rejected before the search for bond orders.
+    """
+    z, pos = np.asarray(z), np.asarray(pos, dtype=np.float64)
+    if z.ndim != 1 or pos.shape != (len(z), 3):
+        raise ValueError(f"z {z.shape} and pos {pos.shape} are not [N] and [N, 3]")
+    if failure := _objection(z, pos):
+        return Perceived(None, failure)
+    with rdBase.BlockLogs():
+        skeleton = _skeleton(z, pos)
+        if len(Chem.GetMolFrags(skeleton)) > 1:
+            return Perceived(None, "disconnected")
+        attempts = []
+        for charge in options.charges:
+            attempts.append(_with_bond_orders(skeleton, charge, options))
+            if attempts[-1].mol is not None:
+                return attempts[-1]
+    return attempts[0]
+
+
+def canonical_smiles(mol: Chem.Mol, *, stereo: bool = True) -> str:
+    """Canonical SMILES without hydrogens.
+
+    RDKit names about 0.2 % of QM9, strained cages, differently when their atoms are renumbered; without stereo none.
+
+    Args:
+        mol: sanitised molecule with a conformer, as ``perceive`` gives it; it is not changed.
+        stereo: keep the stereochemistry that the coordinates show. A hydrogen that is needed to tell the two forms
+            of an imine is then written, ``[H]/N=C/C``.
+    """
+    mol = Chem.Mol(mol)
+    with rdBase.BlockLogs():
+        if stereo:
+            Chem.AssignStereochemistryFrom3D(mol)
+        return str(Chem.MolToSmiles(Chem.RemoveHs(mol), isomericSmiles=stereo))
+
+
+def _objection(z: np.ndarray, pos: np.ndarray) -> str | None:
+    """What is wrong before any chemistry."""
+    if not len(z):
+        return "empty"
+    if not np.isfinite(pos).all():
+        return "bad_coordinates"
+    if z.min() < 1 or z.max() > 118:
+        return "unknown_element"
+    distance = np.linalg.norm(pos[:, None] - pos, axis=-1)
+    np.fill_diagonal(distance, np.inf)
+    return "bad_coordinates" if distance.min() < MIN_DISTANCE else None
+
+
+def _skeleton(z: np.ndarray, pos: np.ndarray) -> Chem.Mol:
+    """Molecule with bonds but no bond orders."""
+    mol = Chem.RWMol()
+    for number in z.tolist():
+        mol.AddAtom(Chem.Atom(number))
+    conformer = Chem.Conformer(len(z))
+    conformer.SetPositions(np.ascontiguousarray(pos))
+    mol.AddConformer(conformer)
+    rdDetermineBonds.DetermineConnectivity(mol)
+    return mol.GetMol()
+
+
+def _with_bond_orders(skeleton: Chem.Mol, charge: int, options: PerceptionOptions) -> Perceived:
+    """The molecule at one total charge."""
+    mol = Chem.Mol(skeleton)
+    try:
+        rdDetermineBonds.DetermineBondOrders(
+            mol,
+            charge=charge,
+            allowChargedFragments=options.charged_fragments,
+            embedChiral=False,
+            maxIterations=options.max_iterations,
+        )
+    except ValueError:
+        return Perceived(None, "bond_orders")
+    except RuntimeError as error:  # RDKit has no type of its own for the limit
+        return Perceived(None, "iterations" if "Max Iterations" in str(error) else "bond_orders")
+    try:
+        Chem.SanitizeMol(mol)
+    except Chem.MolSanitizeException:
+        return Perceived(None, "sanitisation")
+    # only sanitising counts the electrons that no bond took
+    if not options.radicals and any(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms()):
+        return Perceived(None, "radical")
+    return Perceived(mol, None)

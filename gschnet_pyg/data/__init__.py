@@ -1,0 +1,1 @@
+"""Molecules in, molecules out: sources, units, cache, the demo set, QM9, and files to write."""

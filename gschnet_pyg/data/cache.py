@@ -1,0 +1,163 @@
+"""A slow source is converted once into a directory of plain arrays, which is memory-mapped ever after."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+
+from gschnet_pyg.contracts import DataError
+from gschnet_pyg.data.arrays import MoleculeArrays, Property
+
+_FORMAT = 1
+_log = logging.getLogger(__name__)
+
+
+def user_cache() -> Path:
+    """Folder of this user's caches: ``$XDG_CACHE_HOME/gschnet_pyg``, by default under ``~/.cache``."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gschnet_pyg"
+
+
+def short_hash(content: Any) -> str:
+    """Short hash of anything that JSON can hold."""
+    return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def stat_hash(*paths: Path) -> str:
+    """Short hash of size and time of files: another one when they change."""
+    stats = [path.stat() for path in paths]
+    return short_hash([_FORMAT, [(stat.st_size, stat.st_mtime_ns) for stat in stats]])
+
+
+def cached_beside(
+    path: Path, options: Any, build: Callable[[], MoleculeArrays], cache_dir: Path | None = None
+) -> MoleculeArrays:
+    """Arrays of a file from ``<file>.gschnet-cache``, or from the user's cache where that cannot be written.
+
+    Args:
+        path: the file; the cache is rebuilt when its size or time changes.
+        options: whatever else decides the result, as JSON.
+        build: converts the file.
+        cache_dir: keep the cache in this folder instead.
+    """
+    name = f"{path.name}.gschnet-cache"
+    elsewhere = f"{path.stem}-{short_hash(str(path.resolve()))}.gschnet-cache"
+    roots = [cache_dir / elsewhere] if cache_dir else [path.with_name(name), user_cache() / elsewhere]
+    state, key = stat_hash(path), short_hash(options)
+    for root in roots:
+        if (arrays := _try_load(root / f"{state}-{key}")) is not None:
+            return arrays
+    return cached(next((root for root in roots if _is_writable(root)), roots[-1]), state, key, build)
+
+
+def cached(root: Path, state: str, key: str, build: Callable[[], MoleculeArrays]) -> MoleculeArrays:
+    """Arrays from ``root/<state>-<key>``, built there first if they are missing or damaged.
+
+    Args:
+        root: folder of one source's caches.
+        state: of the source; caches of another state are removed.
+        key: of the options.
+        build: makes the arrays; runs in one process at a time.
+
+    Raises:
+        DataError: if the folder cannot be written.
+    """
+    directory = root / f"{state}-{key}"
+    if (arrays := _try_load(directory)) is not None:
+        return arrays
+    if not _is_writable(root):
+        raise DataError(f"{root}: cannot write the cache there; name another folder with cache_dir or XDG_CACHE_HOME")
+    with FileLock(root / "lock"):
+        if (arrays := _try_load(directory)) is None:
+            for stale in (old for old in root.iterdir() if old.is_dir() and not old.name.startswith(f"{state}-")):
+                shutil.rmtree(stale, ignore_errors=True)
+            arrays = build()
+            try:
+                _save(arrays, directory)
+            except OSError as error:
+                raise DataError(f"{root}: cannot write the cache there: {error}") from error
+            arrays = load_arrays(directory)
+    return arrays
+
+
+def load_arrays(directory: Path) -> MoleculeArrays:
+    """Memory-map the arrays of a cache directory."""
+    meta = json.loads((directory / "meta.json").read_text())
+
+    def mapped(name: str) -> np.ndarray:
+        return np.asarray(np.load(directory / f"{name}.npy", mmap_mode="r", allow_pickle=False))
+
+    properties = {
+        entry["name"]: Property(mapped(f"property_{i}"), entry["unit"]) for i, entry in enumerate(meta["properties"])
+    }
+    arrays = MoleculeArrays(
+        z=mapped("z"),
+        pos=mapped("pos"),
+        offsets=mapped("offsets"),
+        ids=mapped("ids"),
+        properties=properties,
+        source=meta["source"],
+        id_label=meta["id_label"],
+        unusable=meta["unusable"],
+        smiles=mapped("smiles") if meta["has_smiles"] else None,
+        directory=directory,
+        fingerprint=meta["fingerprint"],
+    )
+    lengths = [len(arrays.z), len(arrays.pos), *(len(prop.values) for prop in properties.values())]
+    n_atoms, n_molecules = int(arrays.offsets[-1]), len(arrays)
+    if lengths != [n_atoms] * 2 + [n_molecules] * len(properties) or len(arrays.offsets) != n_molecules + 1:
+        raise ValueError("lengths do not fit")
+    return arrays
+
+
+def _try_load(directory: Path) -> MoleculeArrays | None:
+    if not directory.is_dir():
+        return None
+    try:
+        return load_arrays(directory)
+    except (OSError, ValueError, KeyError, TypeError, EOFError, IndexError) as error:
+        _log.warning("%s: damaged cache (%s), rebuilt", directory, error)
+        return None
+
+
+def _is_writable(root: Path) -> bool:
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(root, os.W_OK)
+
+
+def _save(arrays: MoleculeArrays, directory: Path) -> None:
+    """Write all arrays to a temporary folder, then put it in place at once."""
+    folder = Path(tempfile.mkdtemp(dir=directory.parent, prefix="new-"))
+    try:
+        for name in ("z", "pos", "offsets", "ids"):
+            np.save(folder / f"{name}.npy", getattr(arrays, name))
+        for i, prop in enumerate(arrays.properties.values()):
+            np.save(folder / f"property_{i}.npy", prop.values)
+        if arrays.smiles is not None:
+            np.save(folder / "smiles.npy", arrays.smiles)
+        meta = {
+            "source": arrays.source,
+            "id_label": arrays.id_label,
+            "fingerprint": arrays.hash_content(),
+            "properties": [{"name": name, "unit": prop.unit} for name, prop in arrays.properties.items()],
+            "unusable": dict(arrays.unusable),
+            "has_smiles": arrays.smiles is not None,
+        }
+        (folder / "meta.json").write_text(json.dumps(meta))
+        folder.chmod(0o755)
+        shutil.rmtree(directory, ignore_errors=True)
+        os.replace(folder, directory)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

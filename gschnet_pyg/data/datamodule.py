@@ -1,0 +1,133 @@
+"""Batches of prediction steps for Lightning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from lightning.pytorch import LightningDataModule
+from torch.utils.data import DataLoader, Dataset, Sampler
+from torch_geometric.data import Data
+
+from gschnet_pyg.contracts import Cutoffs, PlacementSteps, Vocabulary
+from gschnet_pyg.data.dataset import MoleculeDataset
+from gschnet_pyg.data.splits import Split
+from gschnet_pyg.trajectory.collate import PlacementCollate
+
+
+class SeededMolecules(Dataset[Data]):
+    """Molecules that carry the seed of their next trajectory; asked for by position and seed."""
+
+    def __init__(self, molecules: MoleculeDataset) -> None:
+        self.molecules = molecules
+
+    def __len__(self) -> int:
+        return len(self.molecules)
+
+    def __getitem__(self, key: tuple[int, int]) -> Data:
+        index, seed = key
+        molecule = self.molecules[index]
+        molecule.seed = seed
+        return molecule
+
+
+class TrajectorySampler(Sampler[tuple[int, int]]):
+    """Positions and trajectory seeds of one pass over the data.
+
+    A seed depends on the run's seed, the epoch and the molecule, and so on neither the batch nor the
+    worker that happens to expand it.
+
+    Args:
+        n_molecules: size of the dataset.
+        seed: of the run.
+        fixed: keep order and seeds the same in every epoch, as validation needs.
+    """
+
+    def __init__(self, n_molecules: int, seed: int, fixed: bool = False) -> None:
+        self.n_molecules, self.seed, self.fixed = n_molecules, seed, fixed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return self.n_molecules
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before every pass."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        entropy = np.random.SeedSequence((self.seed, 0 if self.fixed else self.epoch + 1))
+        for_seeds, for_order = entropy.spawn(2)
+        seeds = (for_seeds.generate_state(self.n_molecules, np.uint64) >> np.uint64(1)).tolist()
+        order = np.arange(self.n_molecules)
+        if not self.fixed:
+            np.random.default_rng(for_order).shuffle(order)
+        return ((index, seeds[index]) for index in order.tolist())
+
+
+@dataclass(frozen=True)
+class Loading:
+    """How batches are made.
+
+    Args:
+        batch_size: molecules per batch.
+        steps_drawn: steps drawn per molecule and epoch; none takes all.
+        train_workers, validation_workers, test_workers: processes that build batches; 0 builds them in
+            the training process.
+    """
+
+    batch_size: int
+    steps_drawn: int | None = None
+    train_workers: int = 0
+    validation_workers: int = 0
+    test_workers: int = 0
+
+
+class MoleculeDataModule(LightningDataModule):
+    """Loaders over the parts of a split.
+
+    Args:
+        dataset: all molecules.
+        split: which of them train, validate and test.
+        vocabulary, cutoffs: of the model.
+        loading: how batches are made.
+        conditions: properties that the model is conditioned on.
+        seed: of the run.
+    """
+
+    def __init__(
+        self,
+        dataset: MoleculeDataset,
+        split: Split,
+        vocabulary: Vocabulary,
+        cutoffs: Cutoffs,
+        loading: Loading,
+        conditions: Sequence[str] = (),
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.dataset, self.split, self.loading, self.seed = dataset, split, loading, seed
+        self.collate = PlacementCollate(vocabulary, cutoffs, loading.steps_drawn, conditions)
+
+    def train_dataloader(self) -> DataLoader[PlacementSteps]:
+        """Shuffled anew, with new trajectories, in every epoch."""
+        return self._loader(self.split.train, self.loading.train_workers, fixed=False)
+
+    def val_dataloader(self) -> DataLoader[PlacementSteps]:
+        """The same trajectories in every epoch."""
+        return self._loader(self.split.validation, self.loading.validation_workers, fixed=True)
+
+    def test_dataloader(self) -> DataLoader[PlacementSteps]:
+        """The same trajectories whenever it is asked."""
+        return self._loader(self.split.test, self.loading.test_workers, fixed=True)
+
+    def _loader(self, rows: np.ndarray, n_workers: int, fixed: bool) -> DataLoader[PlacementSteps]:
+        molecules = SeededMolecules(self.dataset.subset(rows))
+        return DataLoader(
+            molecules,  # type: ignore[arg-type]
+            batch_size=self.loading.batch_size,
+            sampler=TrajectorySampler(len(molecules), self.seed, fixed),  # type: ignore[arg-type]
+            collate_fn=self.collate,
+            num_workers=n_workers,
+            persistent_workers=n_workers > 0,
+        )

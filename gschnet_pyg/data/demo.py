@@ -1,0 +1,134 @@
+"""The built-in demo set: small organic molecules, enumerated and embedded here."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import rdkit
+from ase import units
+from rdkit import Chem
+from rdkit.Chem import rdDetermineBonds, rdDistGeom, rdForceFieldHelpers
+
+from gschnet_pyg.contracts import Cutoffs
+from gschnet_pyg.data.arrays import Collector, MoleculeArrays
+from gschnet_pyg.data.cache import cached, short_hash, user_cache
+from gschnet_pyg.data.connectivity import connected
+from gschnet_pyg.data.dataset import MoleculeDataset
+from gschnet_pyg.data.enumeration import enumerate_smiles
+from gschnet_pyg.data.readers import RDLoggerOff, bar
+
+_FORMAT = 1  # raise it when the molecules change
+_MAX_HEAVY = 7
+_N_CANDIDATES = 5500
+ENERGY = "mmff94_energy"
+"""The property of the demo set, eV."""
+
+
+def open_demo(
+    properties: Sequence[str] | None = None, cache_dir: Path | None = None, progress: bool = True
+) -> MoleculeDataset:
+    """Molecules of H, C, N, O and F with up to 7 heavy atoms, with their MMFF94 energy in eV.
+
+    Made once, in well under a minute, and cached for this version of RDKit: all enumerated molecules with up to 6
+    heavy atoms, and of those with 7 the ones whose SMILES have the lowest hash, 5,500 in all; coordinates by ETKDG
+    with a seed from the SMILES, then MMFF94 to convergence. The few that fail, that RDKit does not perceive from their
+    coordinates as what they are, or that fall apart under the default placement rule are left out.
+    ``dataset.smiles`` lists what they are (stereochemistry is left to chance and not stated).
+
+    Args:
+        properties: ``mmff94_energy`` or none of them; all by default.
+        cache_dir: folder for the cache instead of the user's.
+        progress: show bars while it is made.
+    """
+    state = short_hash([_FORMAT, rdkit.__version__])
+    arrays = cached((cache_dir or user_cache()) / "demo", state, "all", lambda: _build(progress))
+    return MoleculeDataset(arrays, properties)
+
+
+def demo_smiles(cache_dir: Path | None = None, progress: bool = True) -> list[str]:
+    """Canonical SMILES of the demo set, in its order, without stereochemistry."""
+    return open_demo(cache_dir=cache_dir, progress=progress).smiles
+
+
+def candidates(max_heavy: int = _MAX_HEAVY, number: int = _N_CANDIDATES, progress: bool = True) -> list[str]:
+    """The enumerated molecules that the demo set is made of, by number of heavy atoms, then by hash.
+
+    Args:
+        max_heavy: largest number of heavy atoms.
+        number: of molecules at most; those of the lowest hash among the largest are taken.
+        progress: show a bar.
+    """
+    levels = enumerate_smiles(max_heavy, progress)
+    return [smiles for level in levels for smiles in sorted(level, key=_hash)][:number]
+
+
+def _hash(smiles: str) -> str:
+    return hashlib.blake2b(smiles.encode(), digest_size=8).hexdigest()
+
+
+def _build(progress: bool) -> MoleculeArrays:
+    collector = Collector("demo")
+    names: list[str] = []
+    smiles = candidates(progress=progress)
+    with RDLoggerOff(), ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:  # RDKit releases the interpreter
+        for name, found in zip(smiles, bar(pool.map(embed, smiles), "demo set", progress, len(smiles)), strict=True):
+            if found is not None:
+                mol, energy = found
+                z = np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()])
+                collector.add(len(names), z, mol.GetConformer().GetPositions(), {ENERGY: energy})
+                names.append(name)
+    return _in_one_piece(replace(collector.finish(units={ENERGY: "eV"}), smiles=np.array(names)))
+
+
+def _in_one_piece(arrays: MoleculeArrays) -> MoleculeArrays:
+    """Leave out molecules that fall apart under the default placement rule, and number the others from 0."""
+    kept = arrays.take(np.flatnonzero(connected(MoleculeDataset(arrays), Cutoffs(), progress=False)))
+    return replace(kept, ids=np.arange(len(kept)))
+
+
+def embed(smiles: str) -> tuple[Chem.Mol, float] | None:
+    """Coordinates of a molecule at a minimum of MMFF94, and the energy there.
+
+    Args:
+        smiles: canonical, without stereochemistry.
+
+    Returns:
+        Molecule with hydrogens and one conformer, and its energy in eV; none if any step fails or if the bonds
+        perceived from the coordinates are not those of the SMILES.
+    """
+    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
+    settings = rdDistGeom.ETKDGv3()
+    settings.randomSeed = zlib.crc32(smiles.encode()) % 2**31  # type: ignore[assignment]
+    settings.maxIterations = 20  # type: ignore[assignment]
+    if rdDistGeom.EmbedMolecule(mol, settings) != 0:
+        return None
+    parameters = rdForceFieldHelpers.MMFFGetMoleculeProperties(mol)
+    if parameters is None:
+        return None
+    field = rdForceFieldHelpers.MMFFGetMoleculeForceField(mol, parameters)
+    if field.Minimize(maxIts=5000) != 0 or perceived_smiles(mol) != smiles:
+        return None
+    return mol, float(field.CalcEnergy() * units.kcal / units.mol)
+
+
+def perceived_smiles(mol: Chem.Mol) -> str | None:
+    """Canonical SMILES, without stereochemistry, of what RDKit sees in the coordinates of a neutral molecule."""
+    atoms = Chem.RWMol()
+    for atom in mol.GetAtoms():
+        atoms.AddAtom(Chem.Atom(atom.GetAtomicNum()))
+    atoms.AddConformer(Chem.Conformer(mol.GetConformer()))
+    try:
+        rdDetermineBonds.DetermineBonds(
+            atoms, charge=0, allowChargedFragments=False, embedChiral=False, maxIterations=10_000
+        )
+        Chem.SanitizeMol(atoms)
+        return str(Chem.MolToSmiles(Chem.RemoveHs(atoms), isomericSmiles=False))
+    except (ValueError, RuntimeError):
+        return None

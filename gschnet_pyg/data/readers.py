@@ -1,0 +1,160 @@
+"""Files that are read molecule by molecule through ASE or RDKit."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import struct
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import ase.db
+import ase.io
+import numpy as np
+from ase import Atoms
+from ase.io.formats import UnknownFileTypeError
+from rdkit import Chem, RDLogger
+from tqdm import tqdm
+
+from gschnet_pyg.contracts import DataError
+from gschnet_pyg.data.arrays import Collector, MoleculeArrays, text_as_numbers
+
+DATABASE_SUFFIXES = (".db", ".json", ".aselmdb")
+"""Files that are opened as ASE databases."""
+
+T = TypeVar("T")
+
+
+def bar(items: Iterable[T], text: str, progress: bool, total: int | None = None) -> Iterable[T]:
+    """Progress bar; silent where the output is no terminal."""
+    bar: Iterable[T] = tqdm(items, desc=text, total=total, unit=" molecules", disable=off(progress), leave=False)
+    return bar
+
+
+def off(progress: bool) -> bool | None:
+    """tqdm's ``disable``: off where nobody asks for a bar, or the output is no terminal."""
+    return None if progress else True
+
+
+def read_ase_database(path: Path, progress: bool = True) -> MoleculeArrays:
+    """Read an ASE database: properties from ``row.data``, numeric key-value pairs and the stored energy.
+
+    Units as SchNetPack's metadata states them.
+
+    Raises:
+        DataError: if the database is damaged or empty, or a cell is periodic.
+    """
+    if path.suffix == ".db":
+        _check_sqlite(path)
+    collector = Collector(str(path), "row")
+    try:
+        database = ase.db.connect(path, use_lock_file=False)  # type: ignore[no-untyped-call]
+        metadata: dict[str, Any] = database.metadata
+        for row in bar(database.select(), f"reading {path.name}", progress, database.count()):
+            if row.pbc.any():
+                raise DataError(_periodic(f"{path}, row {row.id}"))
+            properties = {**row.key_value_pairs, **row.data}
+            if "energy" in row:
+                properties.setdefault("energy", row.energy)
+            collector.add(row.id, row.numbers, row.positions, properties)
+    except DataError:
+        raise
+    except (sqlite3.Error, json.JSONDecodeError, ValueError, KeyError, OSError, EOFError, AssertionError) as error:
+        raise DataError(f"{path}: damaged or no ASE database ({error}); restore it from the original") from error
+    except ImportError as error:
+        raise DataError(f"{path}: ASE needs another package to open this database ({error})") from error
+    return collector.finish(metadata.get("_distance_unit"), metadata.get("_property_unit_dict"))
+
+
+def _check_sqlite(path: Path) -> None:
+    """Refuse what is no SQLite file, or shorter than its header says: SQLite would read what is left of it."""
+    with path.open("rb") as file:
+        header = file.read(100)
+    if not header:
+        raise DataError(f"{path}: is empty; restore it from the original")
+    if len(header) < 100 or not header.startswith(b"SQLite format 3\0"):
+        raise DataError(f"{path}: is no ASE database (not an SQLite file)")
+    page_size, counter, n_pages, valid_for = struct.unpack(">16xH6xII60xI4x", header)
+    # a page size of 1 means 65,536; the number of pages only counts if the last writer kept it
+    if counter == valid_for and path.stat().st_size < n_pages * (65536 if page_size == 1 else page_size):
+        raise DataError(f"{path}: is truncated; restore it from the original")
+
+
+def read_ase_file(path: Path, progress: bool = True) -> MoleculeArrays:
+    """Read a file of molecules in any format that ASE knows.
+
+    Properties are the numbers in ``atoms.info`` and, where the format carries one, the energy.
+
+    Raises:
+        DataError: if the format is unknown, the file damaged or empty, or a cell periodic.
+    """
+    collector = Collector(str(path))
+    frames = enumerate(bar(ase.io.iread(path, index=":"), f"reading {path.name}", progress))
+    record = -1
+    while True:
+        try:
+            record, atoms = next(frames)
+        except StopIteration:
+            break
+        except UnknownFileTypeError as error:
+            raise DataError(f"{path}: unknown format; convert it to extxyz, SDF, npz or an ASE database") from error
+        except Exception as error:  # ASE's readers raise whatever comes up
+            raise DataError(f"{path}, record {record + 1}: cannot be read ({error}); the file is damaged") from error
+        if atoms.pbc.any():
+            raise DataError(_periodic(f"{path}, record {record}"))
+        collector.add(record, atoms.numbers, atoms.positions, properties_of(atoms))
+    return collector.finish()
+
+
+def properties_of(atoms: Atoms) -> dict[str, Any]:
+    """``atoms.info``, and the energy of its calculator."""
+    results = getattr(atoms.calc, "results", {})
+    return {**{name: results[name] for name in ("energy",) if name in results}, **atoms.info}
+
+
+def read_sdf(path: Path, progress: bool = True) -> MoleculeArrays:
+    """Read an SDF with coordinates in space; properties are the tags that hold numbers.
+
+    Raises:
+        DataError: naming the record that RDKit cannot parse or that has no coordinates in space.
+    """
+    if not path.stat().st_size:
+        raise DataError(f"{path}: is empty")
+    collector = Collector(str(path))
+    for record, mol in enumerate(sdf_molecules(path, progress)):
+        where = f"{path}, record {record}"
+        if mol is None:
+            raise DataError(f"{where}: RDKit cannot read it; the file is damaged there")
+        if mol.GetNumAtoms() and not (mol.GetNumConformers() and mol.GetConformer().Is3D()) and mol.GetNumAtoms() > 1:
+            raise DataError(f"{where}: is a drawing without coordinates in space; embed it first")
+        pos = mol.GetConformer().GetPositions() if mol.GetNumAtoms() else []
+        tags = {name: text_as_numbers(mol.GetProp(name)) for name in mol.GetPropNames()}
+        collector.add(record, np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()]), np.asarray(pos), tags)
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 64))
+        if len(collector) > 1 and b"$$$$" not in file.read():
+            raise DataError(f"{path}, record {len(collector) - 1}: the file ends before the record does; it is damaged")
+    return collector.finish()
+
+
+def sdf_molecules(path: Path, progress: bool = True) -> Iterable[Chem.Mol | None]:
+    """Molecules of an SDF as they stand, with hydrogens, not sanitised; none for a record that cannot be read."""
+    with RDLoggerOff():
+        supplier = Chem.SDMolSupplier(str(path), removeHs=False, sanitize=False)
+        yield from bar(supplier, f"reading {path.name}", progress)
+
+
+class RDLoggerOff:
+    """RDKit keeps quiet inside; its complaints come back as our errors."""
+
+    def __enter__(self) -> None:
+        RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]
+
+    def __exit__(self, *_: object) -> None:
+        RDLogger.EnableLog("rdApp.error")  # type: ignore[attr-defined]
+        RDLogger.EnableLog("rdApp.warning")  # type: ignore[attr-defined]
+
+
+def _periodic(where: str) -> str:
+    return f"{where}: has a periodic cell; only molecules can be used, remove the periodicity (atoms.pbc = False)"

@@ -1,0 +1,87 @@
+"""Open molecules from whatever file holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from gschnet_pyg.contracts import DataError
+from gschnet_pyg.data.arrays import MoleculeArrays
+from gschnet_pyg.data.cache import cached_beside
+from gschnet_pyg.data.checks import check_molecules
+from gschnet_pyg.data.dataset import MoleculeDataset
+from gschnet_pyg.data.demo import open_demo
+from gschnet_pyg.data.npz import read_npz
+from gschnet_pyg.data.readers import DATABASE_SUFFIXES, read_ase_database, read_ase_file, read_sdf
+from gschnet_pyg.data.units import in_internal_units
+
+DEMO = "demo"
+"""Name of the built-in set of small organic molecules."""
+
+
+def open_dataset(
+    source: str | Path,
+    *,
+    properties: Sequence[str] | None = None,
+    units: Mapping[str, str] | None = None,
+    distance_unit: str | None = None,
+    cache_dir: Path | None = None,
+    progress: bool = True,
+) -> MoleculeDataset:
+    """Open molecules from a file, or the built-in set ``demo``.
+
+    Read are ASE databases, SDF, flat npz and every format of many molecules that ASE reads (xyz, extxyz, ...). The
+    file is converted once and cached beside it (in the user's cache where that cannot be written); the cache is
+    rebuilt when the file changes.
+
+    Args:
+        source: file, or ``demo``.
+        properties: names to carry; all that every molecule has by default.
+        units: property -> unit in the source; energies become eV, other properties keep the unit.
+        distance_unit: of the positions in the source; Å by default.
+        cache_dir: folder for the cache instead.
+        progress: show a bar while converting.
+
+    Returns:
+        Dataset in Å and eV.
+
+    Raises:
+        DataError: if the file is missing, damaged or unknown, holds a molecule that cannot be used, contradicts the
+            units given, or lacks a property.
+    """
+    if source == DEMO:
+        return open_demo(properties=properties, cache_dir=cache_dir, progress=progress)
+    path = Path(source)
+    reader = reader_for(path)
+    options = [reader.__name__, path.name, sorted((units or {}).items()), distance_unit]
+    build = partial(_convert, path, reader, units, distance_unit, progress)
+    return MoleculeDataset(cached_beside(path, options, build, cache_dir), properties)
+
+
+def reader_for(path: Path) -> Callable[[Path, bool], MoleculeArrays]:
+    """The reader for a file, by its suffix.
+
+    Raises:
+        DataError: if there is no such file.
+    """
+    if not path.exists():
+        raise DataError(f"{path}: no such file (nor is it the built-in set {DEMO!r})")
+    if not path.is_file():
+        raise DataError(f"{path}: is a folder; name the file of molecules in it")
+    suffix = path.suffix.lower()
+    if suffix in DATABASE_SUFFIXES:
+        return read_ase_database
+    return {".npz": read_npz, ".sdf": read_sdf, ".sd": read_sdf, ".mol": read_sdf}.get(suffix, read_ase_file)
+
+
+def _convert(
+    path: Path,
+    reader: Callable[[Path, bool], MoleculeArrays],
+    units: Mapping[str, str] | None,
+    distance_unit: str | None,
+    progress: bool,
+) -> MoleculeArrays:
+    arrays = in_internal_units(reader(path, progress), units, distance_unit)
+    check_molecules(arrays)
+    return arrays

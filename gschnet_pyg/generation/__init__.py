@@ -1,0 +1,1 @@
+"""Growing molecules with a trained model."""

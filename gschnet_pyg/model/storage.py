@@ -1,0 +1,64 @@
+"""Models as safetensors: weights and all settings in one file that loads without unpickling."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from gschnet_pyg.contracts import Cutoffs, ModelError, Vocabulary
+from gschnet_pyg.model.gschnet import GSchNet, ModelSettings
+
+FORMAT = 1
+
+
+def save_model(path: Path, model: GSchNet, extra: dict[str, Any] | None = None) -> None:
+    """Write the weights and what is needed to build the model again.
+
+    Args:
+        path: ``.safetensors``; written as given, so hand in a temporary name where the file must be whole.
+        model: unconditional model.
+        extra: anything else to keep, as JSON.
+    """
+    description = {
+        "format": FORMAT,
+        "vocabulary": asdict(model.vocabulary),
+        "cutoffs": asdict(model.cutoffs),
+        "settings": asdict(model.settings),
+        "extra": extra or {},
+    }
+    weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    save_file(weights, path, metadata={"gschnet_pyg": json.dumps(description)})
+
+
+def load_model(path: Path) -> GSchNet:
+    """Build the model that a file describes, on the CPU, ready to predict.
+
+    Raises:
+        ModelError: if the file is missing, damaged, newer than this package, or its weights do not fit.
+    """
+    if not path.is_file():
+        raise ModelError(f"{path}: no such model file; train a model first")
+    try:
+        with safe_open(path, framework="pt") as file:
+            description = json.loads((file.metadata() or {}).get("gschnet_pyg", "null"))
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, OSError, json.JSONDecodeError) as error:
+        raise ModelError(f"{path}: damaged or not a safetensors file ({error})") from None
+    if description is None:
+        raise ModelError(f"{path}: holds no G-SchNet model; name a model.safetensors that training has written")
+    if description["format"] > FORMAT:
+        raise ModelError(f"{path}: written by a newer version (format {description['format']}); update gschnet_pyg")
+    vocabulary = {**description["vocabulary"], "atom_types": tuple(description["vocabulary"]["atom_types"])}
+    model = GSchNet(
+        Vocabulary(**vocabulary), Cutoffs(**description["cutoffs"]), ModelSettings(**description["settings"])
+    )
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ModelError(f"{path}: the weights do not fit the settings stored with them: {error}") from None
+    return model.eval()

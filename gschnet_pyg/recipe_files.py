@@ -1,0 +1,191 @@
+"""Recipe files: finding, reading, inheriting, overriding, and saying what is wrong with them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from gschnet_pyg.contracts import RecipeError
+
+
+def recipe_folder() -> Path:
+    """Folder of the recipes that ship with the package: inside it once installed, beside it in a checkout."""
+    package = Path(__file__).parent
+    inside = package / "recipes"
+    return inside if inside.is_dir() else package.parent / "recipes"
+
+
+def shipped_recipes() -> dict[str, Path]:
+    """Names of the shipped recipes (``demo``, ``generate/quick``) and their files."""
+    folder = recipe_folder()
+    return {str(path.relative_to(folder).with_suffix("")): path for path in sorted(folder.rglob("*.yaml"))}
+
+
+def purpose(path: Path) -> str:
+    """First sentence of a recipe's opening comment, after the command that runs it."""
+    lines = [
+        line.lstrip("# ").strip() for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("#")
+    ]
+    return next((line for line in lines[1:] if line), "")
+
+
+def find_recipe(name: str | Path, beside: Path | None = None) -> Path:
+    """File of a recipe given by path or by name.
+
+    Raises:
+        RecipeError: if there is neither; names the nearest one that ships.
+    """
+    for path in (Path(name), *([beside / name] if beside else [])):
+        if path.is_file():
+            return path
+    shipped = shipped_recipes()
+    if str(name) in shipped:
+        return shipped[str(name)]
+    near = difflib.get_close_matches(Path(name).stem, shipped, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(shipped)}"
+    raise RecipeError(f"{name}: no such file, and no recipe of that name; {hint}")
+
+
+def read_with_parents(name: str | Path, beside: Path | None = None, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Content of a recipe laid over the one it extends.
+
+    Raises:
+        RecipeError: if a file is missing, is no YAML mapping, or extends itself.
+    """
+    path = find_recipe(name, beside).resolve()
+    if path in seen:
+        raise RecipeError(f"{path}: extends itself by way of {', '.join(p.name for p in seen)}")
+    content = read_yaml(path)
+    parent = content.pop("extends", None)
+    if parent is None:
+        return content
+    if not isinstance(parent, str):
+        raise RecipeError(f"{path}: extends: must be the name or path of one recipe")
+    merged: dict[str, Any] = merge(read_with_parents(parent, path.parent, (*seen, path)), content)
+    return merged
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML mapping without repeated keys.
+
+    Raises:
+        RecipeError: naming the file and the line.
+    """
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read: {error.strerror}") from None
+    if not isinstance(content, dict):
+        raise RecipeError(f"{path}: a recipe is a mapping of keys to values")
+    return content
+
+
+def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
+    """``["a.b=1", "c.0=x"]`` -> ``{"a": {"b": 1}, "c": {"0": "x"}}``.
+
+    Raises:
+        RecipeError: if one has no ``=`` or its value is no YAML.
+    """
+    result: dict[str, Any] = {}
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals or not key:
+            raise RecipeError(f"{override!r}: an override is written key=value, such as training.batch_size=10")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise RecipeError(f"{override!r}: the value is not readable as YAML") from None
+        for part in reversed(key.split(".")):
+            value = {part: value}
+        result = merge(result, value)
+    return result
+
+
+def merge(base: Any, change: Any) -> Any:
+    """Lay a change over a base: mappings key by key, list entries by number, everything else replaced.
+
+    A mapping whose ``kind`` changes is replaced as a whole.
+    """
+    if isinstance(base, list) and isinstance(change, dict) and change:
+        entries = list(base)
+        for key, value in change.items():
+            if not str(key).isdigit() or int(key) >= len(entries):
+                raise RecipeError(f"list entry {key!r}: the list has entries 0 to {len(entries) - 1}")
+            entries[int(key)] = merge(entries[int(key)], value)
+        return entries
+    if isinstance(base, dict) and isinstance(change, dict) and change.get("kind", base.get("kind")) == base.get("kind"):
+        return {**base, **{key: merge(base[key], value) if key in base else value for key, value in change.items()}}
+    return change
+
+
+def explain(where: str, error: ValidationError, model: type[BaseModel]) -> str:
+    """All that is wrong with a recipe, in one line."""
+    return "; ".join(f"{where}: {line}" for line in _problems(error, model))
+
+
+def _problems(error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
+    seen = set()
+    for problem in error.errors():
+        place = [str(part) for part in problem["loc"]]
+        path, fields = _follow(place, model)
+        key = ".".join(path)
+        if problem["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(path[-1], fields, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(fields)}"
+            line = f"{key}: unknown key; {hint}"
+        elif problem["type"] == "missing":
+            line = f"{key}: missing; {fields.get(path[-1]) or 'give it a value'}"
+        else:
+            got = "" if isinstance(problem["input"], dict) else f" (got {problem['input']!r})"
+            line = f"{key}: {problem['msg'].removeprefix('Value error, ')}{got}"
+        if line not in seen:
+            seen.add(line)
+            yield line
+
+
+def _follow(place: Sequence[str], model: type[BaseModel]) -> tuple[list[str], dict[str, str]]:
+    """Path of a key without the tags of unions, and the fields of the section it stands in."""
+    path: list[str] = []
+    candidates: list[type[BaseModel]] = [model]
+    siblings: list[type[BaseModel]] = [model]
+    for part in place:
+        fields = {name: field for candidate in candidates for name, field in candidate.model_fields.items()}
+        tagged = [candidate for candidate in candidates if _tag(candidate) == part]
+        if part not in fields and tagged and len(candidates) > 1:
+            candidates = siblings = tagged
+            continue
+        if candidates or not path or part.isdigit():
+            path.append(part)
+        siblings = candidates or siblings
+        candidates = _sections(fields[part].annotation) if part in fields else []
+    return path, {name: field.description or "" for section in siblings for name, field in section.model_fields.items()}
+
+
+def _tag(model: type[BaseModel]) -> str | None:
+    kind = model.model_fields.get("kind")
+    return get_args(kind.annotation)[0] if kind is not None else None
+
+
+def _sections(annotation: Any) -> list[type[BaseModel]]:
+    """Sections that an annotation admits."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [section for argument in get_args(annotation) for section in _sections(argument)]
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Refuses keys that stand twice in one mapping."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)

@@ -1,0 +1,67 @@
+"""What happens around the training steps: averaged weights, a limit of steps, a line after every validation."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import WeightAveraging
+from torch import Tensor
+
+
+class AveragedWeights(WeightAveraging):
+    """Exponential moving average with warm-up, ``min(decay, (t + 1) / (t + 20))`` after t updates.
+
+    The averaged weights are validated and exported.
+    """
+
+    def __init__(self, decay: float) -> None:
+        def average(averaged: Tensor, current: Tensor, n_averaged: Tensor) -> Tensor:
+            share = (1 - (n_averaged + 1) / (n_averaged + 20)).clamp(min=1 - decay)
+            return averaged.lerp(current, share.to(averaged.dtype))
+
+        super().__init__(avg_fn=average)
+
+
+class StepLimit(Callback):
+    """Stop after a number of optimisation steps, with a last validation.
+
+    Args:
+        max_steps: the number.
+    """
+
+    def __init__(self, max_steps: int) -> None:
+        self.max_steps = max_steps
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """A resumed run may have taken all its steps."""
+        self._check(trainer)
+
+    def on_train_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
+        """Called after every batch."""
+        self._check(trainer)
+
+    def _check(self, trainer: Trainer) -> None:
+        trainer.should_stop = trainer.should_stop or trainer.global_step >= self.max_steps
+
+
+class ValidationLine(Callback):
+    """Print one line after every validation, above the progress bar."""
+
+    def __init__(self) -> None:
+        self.start = time.monotonic()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Called after the losses of a validation are known."""
+        if trainer.sanity_checking or not trainer.is_global_zero:
+            return
+        metrics = trainer.callback_metrics
+        train = f"train {metrics['train/loss']:.3f}  " if "train/loss" in metrics else ""
+        pl_module.print(
+            f"epoch {trainer.current_epoch:3d}  step {trainer.global_step:6d}  "
+            f"{timedelta(seconds=round(time.monotonic() - self.start))}  {train}"
+            f"validation {metrics['validation/loss']:.3f} "
+            f"(type {metrics['validation/type']:.3f}, distance {metrics['validation/distance']:.3f})"
+        )

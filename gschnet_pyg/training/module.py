@@ -1,0 +1,93 @@
+"""The training loop's view of the model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor
+from torchmetrics import MeanMetric
+
+from gschnet_pyg.contracts import PlacementSteps
+from gschnet_pyg.model.gschnet import GSchNet
+from gschnet_pyg.training.limits import used_share
+from gschnet_pyg.training.losses import LossTerms, placement_loss
+from gschnet_pyg.training.optimisation import Cosine, Optimisation, Plateau
+
+
+class PlacementTraining(LightningModule):
+    """Trains a model on placement steps.
+
+    Logged are ``train/loss`` and, after each evaluation, ``validation/...`` and ``test/...``: ``type``
+    (mean over steps), ``distance`` (mean over labelled predictors) and ``loss``, their sum.
+
+    Args:
+        model: the network.
+        optimisation: how its weights are updated.
+    """
+
+    def __init__(self, model: GSchNet, optimisation: Optimisation) -> None:
+        super().__init__()
+        self.model, self.optimisation = model, optimisation
+        self.type_mean, self.distance_mean = MeanMetric(), MeanMetric()
+
+    def training_step(self, steps: PlacementSteps, batch_idx: int) -> Tensor:
+        """Loss of a batch."""
+        loss = self._loss(steps)
+        self.log_dict(
+            {"train/loss": loss.total, "train/type": loss.type, "train/distance": loss.distance},
+            batch_size=steps.n_molecules,
+        )
+        return loss.total
+
+    def validation_step(self, steps: PlacementSteps, batch_idx: int) -> None:
+        """Add a batch to the means."""
+        self._count(self._loss(steps))
+
+    def test_step(self, steps: PlacementSteps, batch_idx: int) -> None:
+        """Add a batch to the means."""
+        self._count(self._loss(steps))
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the means."""
+        self._log_means("validation")
+
+    def on_test_epoch_end(self) -> None:
+        """Log the means."""
+        self._log_means("test")
+
+    def configure_optimizers(self) -> Any:
+        """Adam or AdamW, with the schedule of the settings, as Lightning wants them."""
+        settings = self.optimisation
+        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimizer]
+        optimizer = kind(self.model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+        match settings.schedule:
+            case Plateau(factor, patience, minimum):
+                plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
+                    optimizer, factor=factor, patience=patience, min_lr=minimum
+                )
+                return {
+                    "optimizer": optimizer,
+                    "lr_scheduler": {"scheduler": plateau, "monitor": "validation/loss", "strict": False},
+                }
+            case Cosine() as cosine:
+                trainer = self.trainer
+                decay = torch.optim.lr_scheduler.LambdaLR(
+                    optimizer, lambda step: cosine.factor(step, used_share(trainer))
+                )
+                return {"optimizer": optimizer, "lr_scheduler": {"scheduler": decay, "interval": "step"}}
+        return {"optimizer": optimizer}
+
+    def _loss(self, steps: PlacementSteps) -> LossTerms:
+        return placement_loss(self.model(steps), steps, self.model.bins, self.optimisation.label_width)
+
+    def _count(self, loss: LossTerms) -> None:
+        self.type_mean.update(loss.type, loss.n_steps)
+        self.distance_mean.update(loss.distance, loss.n_labelled)
+
+    def _log_means(self, stage: str) -> None:
+        kind, distance = self.type_mean.compute(), self.distance_mean.compute()
+        self.log_dict({f"{stage}/loss": kind + distance, f"{stage}/type": kind, f"{stage}/distance": distance})
+        self.type_mean.reset()
+        self.distance_mean.reset()

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from gschnet_pyg.validity.checks import ValidityOptions, examine, hill_formula
+from gschnet_pyg.validity.judging import judge, judge_all
+from tests.validity.molecules import DIES, HANGS, embed, examine_with_accidents, line, without
+
+OPTIONS = ValidityOptions()
+ETHANOL = embed("CCO")
+
+
+@pytest.mark.parametrize(
+    ("z", "formula"),
+    [([8, 1, 6, 1, 1, 1], "CH4O"), ([1, 8, 1], "H2O"), ([17, 11], "ClNa"), ([6], "C"), ([], ""), ([7, 123], "NX")],
+)
+def test_formulas_are_in_hill_order(z: list[int], formula: str) -> None:
+    assert hill_formula(np.array(z, dtype=int)) == formula
+
+
+def test_a_good_molecule() -> None:
+    verdict = judge(*ETHANOL, OPTIONS)
+    assert (verdict.formula, verdict.smiles, verdict.failure) == ("C2H6O", "CCO", None)
+    assert verdict.is_valid
+    assert verdict.is_stable
+    assert verdict.n_atoms == verdict.n_stable_atoms == 9
+    assert verdict.edm_smiles is not None
+    assert verdict.ring_sizes == ()
+    assert {pair: len(lengths) for pair, lengths in verdict.bond_lengths.items()} == {
+        "C-C": 1, "C-H": 5, "C-O": 1, "O-H": 1,
+    }  # fmt: skip
+    assert verdict.bond_lengths["C-C"][0] == pytest.approx(1.52, abs=0.02)
+
+
+def test_rings_are_symmetric() -> None:
+    assert judge(*embed("C1CC2CC1CC2"), OPTIONS).ring_sizes == (5, 5)
+    assert judge(*embed("C12C3C4C1C5C2C3C45"), OPTIONS).ring_sizes == (4,) * 6  # cubane: SSSR alone has five
+
+
+def test_a_radical_fails_but_its_other_atoms_are_stable() -> None:
+    verdict = judge(*without(ETHANOL, 8), OPTIONS)
+    assert (verdict.smiles, verdict.failure) == (None, "radical")
+    assert not verdict.is_stable
+    assert verdict.n_stable_atoms == 7
+    assert verdict.bond_lengths == {}
+
+
+@pytest.mark.parametrize("molecule", [line((6, 0.0), (8, np.nan)), line((6, 0.0), (122, 1.2)), line((0, 0.0))])
+def test_what_is_no_geometry_is_neither_stable_nor_valid(molecule: tuple[np.ndarray, np.ndarray]) -> None:
+    verdict = judge(*molecule, OPTIONS)
+    assert verdict.failure in {"bad_coordinates", "unknown_element"}
+    assert (verdict.n_stable_atoms, verdict.edm_smiles) == (0, None)
+
+
+def test_a_molecule_without_atoms() -> None:
+    verdict = judge(np.zeros(0, int), np.zeros((0, 3)), OPTIONS)
+    assert (verdict.failure, verdict.edm_smiles, verdict.is_stable) == ("empty", None, False)
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_many_are_judged_as_one_is(workers: int) -> None:
+    molecules = [ETHANOL, without(ETHANOL, 8), embed("c1ccccc1"), line((6, 0.0), (6, 9.0))] * 20
+    expected = [judge(*molecule, OPTIONS) for molecule in molecules]
+    assert judge_all(iter(molecules), OPTIONS, workers=workers, progress=False) == expected
+
+
+def test_a_molecule_that_hangs_or_kills_its_worker_is_judged_by_edm_alone() -> None:
+    z, pos = ETHANOL
+    hanging, deadly = (np.concatenate([[kind], z[1:]]) for kind in (HANGS, DIES))
+    molecules = [ETHANOL, (hanging, pos), ETHANOL, (deadly, pos), ETHANOL]
+    begin = time.monotonic()
+    verdicts = judge_all(molecules, ValidityOptions(timeout=1), workers=1, examine_one=examine_with_accidents)
+    assert time.monotonic() - begin < 20
+    assert [verdict.failure for verdict in verdicts] == [None, "timeout", None, "crash", None]
+    assert [verdict.n_atoms for verdict in verdicts] == [9] * 5
+    assert verdicts[1].n_stable_atoms == len(z) - 5  # the carbon replaced, three hydrogens and its neighbour lack bonds
+    assert verdicts[1].smiles is None
+
+
+def test_wrong_shapes_name_the_molecule() -> None:
+    with pytest.raises(ValueError, match="molecule 1"):
+        judge_all([ETHANOL, (np.array([1]), np.zeros((2, 3)))], OPTIONS, workers=0)
+
+
+def test_a_timeout_must_be_positive() -> None:
+    with pytest.raises(ValueError, match="timeout"):
+        ValidityOptions(timeout=0)
+
+
+def test_the_callers_arrays_are_not_changed() -> None:
+    z, pos = (array.copy() for array in ETHANOL)
+    z.flags.writeable = pos.flags.writeable = False
+    examine((z.astype(np.uint8), pos.astype(np.float32)), OPTIONS)
+    judge(z, pos, OPTIONS)

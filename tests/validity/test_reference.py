@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gschnet_pyg.validity import reference as module
+from gschnet_pyg.validity.checks import ValidityOptions
+from gschnet_pyg.validity.reference import judge_reference
+from tests.validity.molecules import embed, without
+
+OPTIONS = ValidityOptions()
+
+
+@dataclass
+class Flat:
+    z: np.ndarray
+    pos: np.ndarray
+    offsets: np.ndarray
+
+
+@pytest.fixture
+def molecules() -> Flat:
+    each = [embed("C"), embed("CO"), without(embed("C"), 4)]
+    offsets = np.cumsum([0, *(len(z) for z, _ in each)])
+    return Flat(np.concatenate([z for z, _ in each]), np.concatenate([pos for _, pos in each]), offsets)
+
+
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many molecules each call judged."""
+    calls: list[int] = []
+    genuine = module.judge_all
+
+    def counting(each: list, *args: object, **kwargs: object) -> object:
+        calls.append(len(each))
+        return genuine(each, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "judge_all", counting)
+    return calls
+
+
+def test_reference_molecules_are_judged_once(molecules: Flat, judged: list[int], tmp_path: Path) -> None:
+    first = judge_reference(molecules, OPTIONS, cache=tmp_path, workers=0)
+    second = judge_reference(molecules, OPTIONS, cache=tmp_path, workers=0)
+    assert first == second
+    assert judged == [3]
+    assert first.smiles == ("C", "CO", None)
+    assert first.describe()["valid"] == {"value": pytest.approx(2 / 3), "count": 2, "of": 3}
+    assert first.distributions.molecules == 2
+
+
+def test_other_molecules_options_or_no_cache_are_judged_anew(
+    molecules: Flat, judged: list[int], tmp_path: Path
+) -> None:
+    judge_reference(molecules, OPTIONS, cache=tmp_path, workers=0)
+    part = Flat(molecules.z[:5], molecules.pos[:5], molecules.offsets[:2])
+    judge_reference(part, OPTIONS, cache=tmp_path, workers=0)
+    radicals = judge_reference(molecules, ValidityOptions(radicals=True), cache=tmp_path, workers=0)
+    judge_reference(molecules, OPTIONS, workers=0)
+    assert judged == [3, 1, 3, 3]
+    assert radicals.smiles == ("C", "CO", "[CH3]")
+
+
+def test_a_damaged_cache_is_made_again(
+    molecules: Flat, judged: list[int], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = judge_reference(molecules, OPTIONS, cache=tmp_path, workers=0)
+    (path,) = tmp_path.iterdir()
+    path.write_text(path.read_text()[:50])
+    with caplog.at_level(logging.WARNING):
+        assert judge_reference(molecules, OPTIONS, cache=tmp_path, workers=0) == first
+    assert judged == [3, 3]
+    assert "damaged cache" in caplog.text
+
+
+def test_a_split_parts_seen_from_known(molecules: Flat) -> None:
+    reference = judge_reference(molecules, OPTIONS, workers=0)
+    assert reference.seen_smiles == reference.known_smiles == {"C", "CO"}
+    assert reference.with_seen([1, 2]).seen_smiles == {"CO"}
+    assert reference.with_seen([]).seen_smiles == frozenset()
+    assert replace(reference, seen=None) == reference
+    with pytest.raises(IndexError, match="3 reference molecules"):
+        reference.with_seen([3])

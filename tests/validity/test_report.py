@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from gschnet_pyg.contracts import Rate, ValidityReport, Verdict
+from gschnet_pyg.validity.checks import ValidityOptions
+from gschnet_pyg.validity.metrics import summarise
+from gschnet_pyg.validity.reference import Reference
+from gschnet_pyg.validity.report import render, save_report
+
+OPTIONS = ValidityOptions()
+
+
+def valid(smiles: str, formula: str = "CH4", **fields: object) -> Verdict:
+    verdict = Verdict(formula, smiles, None, 5, 5, smiles, bond_lengths={"C-H": (1.09,) * 4})
+    return replace(verdict, **fields)  # type: ignore[arg-type]
+
+
+BROKEN = Verdict("CH3", None, "radical", 4, 3, "[CH3]")
+VERDICTS = [valid("C"), valid("C"), valid("CC"), valid("CCC"), BROKEN, replace(BROKEN, failure="timeout")]
+
+
+@pytest.fixture
+def reference() -> Reference:
+    """Ethane was trained on, propane kept for the test."""
+    return Reference.of([valid("CC"), valid("CCC"), BROKEN], OPTIONS).with_seen([0, 2])
+
+
+@pytest.fixture
+def report(reference: Reference) -> ValidityReport:
+    return summarise(VERDICTS, options=OPTIONS, requested=10, reference=reference)
+
+
+def test_rates_are_over_requested_molecules(report: ValidityReport) -> None:
+    assert report.rdkit == {
+        "valid": Rate(4, 10), "valid_unique": Rate(3, 10), "unseen": Rate(2, 10), "novel": Rate(1, 10),
+    }  # fmt: skip
+    assert report.edm == {
+        "atom_stable": Rate(26, 28), "molecule_stable": Rate(4, 10), "valid": Rate(6, 10), "valid_unique": Rate(4, 10),
+    }  # fmt: skip
+
+
+def test_failures_and_valid_molecules_add_up(report: ValidityReport) -> None:
+    assert report.failures == {"unfinished": 4, "radical": 1, "timeout": 1}
+    assert sum(report.failures.values()) + report.rdkit["valid"].count == report.requested  # type: ignore[union-attr]
+
+
+def test_a_plain_file_requested_what_it_holds() -> None:
+    report = summarise(VERDICTS, options=OPTIONS)
+    assert report.requested == report.finished == 6
+    assert "unfinished" not in report.failures
+    assert report.rdkit["unseen"] is None
+    assert report.rdkit["novel"] is None
+
+
+def test_without_a_split_all_of_the_reference_counts_as_seen(reference: Reference) -> None:
+    report = summarise(VERDICTS, options=OPTIONS, reference=replace(reference, seen=None))
+    assert report.rdkit["unseen"] == report.rdkit["novel"] == Rate(1, 6)
+
+
+def test_nothing_finished() -> None:
+    report = summarise([], options=OPTIONS, requested=5)
+    assert report.rdkit["valid"] == Rate(0, 5)
+    assert report.edm["atom_stable"].value == 0
+    assert report.failures == {"unfinished": 5}
+    assert "0/5" in printed(report)
+
+
+def test_counts_that_contradict_are_refused(reference: Reference) -> None:
+    with pytest.raises(ValueError, match="only 3 were requested"):
+        summarise(VERDICTS, options=OPTIONS, requested=3)
+    with pytest.raises(ValueError, match="other options"):
+        summarise(VERDICTS, options=ValidityOptions(stereo=False), reference=reference)
+
+
+def test_the_json_has_the_agreed_form(report: ValidityReport, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "report.json"
+    save_report(report, path)
+    content = json.loads(path.read_text())
+    assert content == report.to_json()
+    assert content["format"] == 1
+    assert (content["requested"], content["finished"]) == (10, 6)
+    assert content["rdkit"]["valid"] == {"value": 0.4, "count": 4, "of": 10}
+    assert content["rdkit"]["failures"] == {"unfinished": 4, "radical": 1, "timeout": 1}
+    assert set(content["edm"]) == {"atom_stable", "molecule_stable", "valid", "valid_unique"}
+    assert {"charges", "charged_fragments", "radicals", "max_iterations", "stereo", "timeout", "rdkit"} == set(
+        content["options"]
+    )
+    assert [verdict["smiles"] for verdict in content["verdicts"]] == ["C", "C", "CC", "CCC", None, None]
+    assert list(path.parent.iterdir()) == [path]
+    assert json.loads(json.dumps(summarise(VERDICTS, options=OPTIONS).to_json()))["rdkit"]["novel"] is None
+
+
+def printed(report: ValidityReport) -> str:
+    file = io.StringIO()
+    Console(file=file, width=80).print(render(report))
+    return file.getvalue()
+
+
+def test_the_table_shows_every_denominator_and_the_options(report: ValidityReport) -> None:
+    text = printed(report)
+    for part in (
+        *("10 molecules requested, 6 finished", "40.0 %  4/10", "66.7 %  4/6", "10.0 %  1/10", "unfinished", "radical"),
+        *("68.1", "QM9 itself (published)", "stereo yes", "timeout 5.0", "3 molecules", "2 in training"),
+    ):
+        assert part in text
+    assert "\x1b" not in text
+    assert "…" not in text
+    assert max(len(line) for line in text.splitlines()) <= 80
+
+
+def test_the_table_without_a_reference() -> None:
+    text = printed(summarise(VERDICTS, options=OPTIONS))
+    assert "no reference" in text
+    assert "unfinished" not in text
