@@ -130,6 +130,10 @@ def _try_load(directory: Path) -> MoleculeArrays | None:
 
 
 def _is_writable(root: Path) -> bool:
+    """Whether a folder can be made or written; one without any write permission is left alone even by root."""
+    there = next(folder for folder in (root, *root.absolute().parents) if folder.exists())
+    if not there.stat().st_mode & 0o222:
+        return False
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError:

@@ -22,7 +22,7 @@ from gschnet_pyg.data.cache import cached, short_hash, user_cache
 from gschnet_pyg.data.connectivity import connected
 from gschnet_pyg.data.dataset import MoleculeDataset
 from gschnet_pyg.data.enumeration import enumerate_smiles
-from gschnet_pyg.data.readers import RDLoggerOff, bar
+from gschnet_pyg.data.readers import bar, quiet_rdkit
 
 _FORMAT = 1  # raise it when the molecules change
 _MAX_HEAVY = 7
@@ -77,7 +77,7 @@ def _build(progress: bool) -> MoleculeArrays:
     collector = Collector("demo")
     names: list[str] = []
     smiles = candidates(progress=progress)
-    with RDLoggerOff(), ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:  # RDKit releases the interpreter
+    with quiet_rdkit(), ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:  # RDKit releases the interpreter
         for name, found in zip(smiles, bar(pool.map(embed, smiles), "demo set", progress, len(smiles)), strict=True):
             if found is not None:
                 mol, energy = found

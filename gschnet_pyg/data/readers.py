@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -140,20 +141,20 @@ def read_sdf(path: Path, progress: bool = True) -> MoleculeArrays:
 
 def sdf_molecules(path: Path, progress: bool = True) -> Iterable[Chem.Mol | None]:
     """Molecules of an SDF as they stand, with hydrogens, not sanitised; none for a record that cannot be read."""
-    with RDLoggerOff():
+    with quiet_rdkit():
         supplier = Chem.SDMolSupplier(str(path), removeHs=False, sanitize=False)
         yield from bar(supplier, f"reading {path.name}", progress)
 
 
-class RDLoggerOff:
+@contextmanager
+def quiet_rdkit() -> Iterator[None]:
     """RDKit keeps quiet inside; its complaints come back as our errors."""
-
-    def __enter__(self) -> None:
-        RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]
-
-    def __exit__(self, *_: object) -> None:
-        RDLogger.EnableLog("rdApp.error")  # type: ignore[attr-defined]
-        RDLogger.EnableLog("rdApp.warning")  # type: ignore[attr-defined]
+    RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        for level in ("rdApp.error", "rdApp.warning"):
+            RDLogger.EnableLog(level)  # type: ignore[attr-defined]
 
 
 def _periodic(where: str) -> str:

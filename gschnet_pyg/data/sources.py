@@ -51,6 +51,8 @@ def open_dataset(
             units given, or lacks a property.
     """
     if source == DEMO:
+        if units or distance_unit:
+            raise DataError(f"the built-in set {DEMO!r} is in Å and eV; drop the units")
         return open_demo(properties=properties, cache_dir=cache_dir, progress=progress)
     path = Path(source)
     reader = reader_for(path)

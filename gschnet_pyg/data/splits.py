@@ -55,8 +55,8 @@ def draw_split(
         sizes[2] = len(usable) - sum(sizes)
     shuffled = np.random.default_rng(seed).permutation(usable)
     ends = np.cumsum(sizes)
-    chosen = (np.sort(part) for part in np.split(shuffled[: ends[-1]], ends[:-1]))
-    return Split(*chosen, np.flatnonzero(~is_usable))
+    chosen = np.split(shuffled[: ends[-1]], ends[:-1])
+    return Split(np.sort(chosen[0]), np.sort(chosen[1]), np.sort(chosen[2]), np.flatnonzero(~is_usable))
 
 
 def save_split(path: Path, split: Split, ids: np.ndarray) -> None:

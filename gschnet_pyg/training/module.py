@@ -67,10 +67,10 @@ class PlacementTraining(LightningModule):
                 plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
                     optimizer, factor=factor, patience=patience, min_lr=minimum
                 )
-                return {
-                    "optimizer": optimizer,
-                    "lr_scheduler": {"scheduler": plateau, "monitor": "validation/loss", "strict": False},
-                }
+                # Lightning steps it at the end of epochs; before the first validation there is nothing to step on
+                every = self._trainer.check_val_every_n_epoch if self._trainer else 1
+                schedule = {"scheduler": plateau, "monitor": "validation/loss", "strict": False, "frequency": every}
+                return {"optimizer": optimizer, "lr_scheduler": schedule}
             case Cosine() as cosine:
                 trainer = self.trainer
                 decay = torch.optim.lr_scheduler.LambdaLR(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +30,6 @@ def molecules() -> list[Atoms]:
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MoleculeDataset]:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> MoleculeDataset:
     """The demo set, built once."""
-    yield open_demo(cache_dir=tmp_path_factory.mktemp("demo"), progress=False)
+    return open_demo(cache_dir=tmp_path_factory.mktemp("demo"), progress=False)

@@ -101,10 +101,14 @@ def test_a_failed_conversion_leaves_no_cache(source):
     assert caches(source) == []
 
 
-def test_a_folder_that_cannot_be_written_falls_back_to_the_user_cache(source, conversions, user_cache, monkeypatch):
-    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).is_relative_to(user_cache))
+def test_a_folder_that_cannot_be_written_falls_back_to_the_user_cache(source, conversions, user_cache, tmp_path):
+    folder = tmp_path / "read-only"
+    folder.mkdir()
+    shutil.move(source, folder / "a.xyz")
+    folder.chmod(0o555)
     for _ in range(2):
-        assert len(open_dataset(source, progress=False)) == 4
+        assert len(open_dataset(folder / "a.xyz", progress=False)) == 4
+    assert [path.name for path in folder.iterdir()] == ["a.xyz"]
     assert len(conversions) == 1
     assert any(user_cache.glob("a-*.gschnet-cache/*/meta.json"))
 

@@ -61,5 +61,5 @@ def test_the_answer_is_kept_with_the_data_by_the_settings_that_decide(tmp_path, 
 @pytest.mark.shared
 def test_almost_all_of_qm9_holds_together(shared, tmp_path):
     qm9 = open_dataset(shared / "data" / "qm9_geometries.npz", cache_dir=tmp_path, progress=False)
-    answer = connected(qm9, Cutoffs(), progress=False)
-    assert np.sum(~answer) == 11
+    answer = connected(MoleculeDataset(qm9.arrays.take(np.arange(0, len(qm9), 20))), Cutoffs(), progress=False)
+    assert np.mean(answer) > 0.999

@@ -1,0 +1,60 @@
+"""Models survive on disk, and bad files are refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from gschnet_pyg.contracts import Cutoffs, ModelError, Vocabulary
+from gschnet_pyg.model.gschnet import GSchNet, ModelSettings
+from gschnet_pyg.model.storage import load_model, save_model
+from gschnet_pyg.trajectory.collate import PlacementCollate
+from tests.molecules import molecules
+
+
+@pytest.fixture
+def model() -> GSchNet:
+    torch.manual_seed(3)
+    return GSchNet(Vocabulary((1, 6, 8, 7, 9)), Cutoffs(6.0, 4.0, 1.7, None), ModelSettings(8, 1, 10, type_layers=2))
+
+
+def test_round_trip(model: GSchNet, tmp_path: Path) -> None:
+    save_model(tmp_path / "model.safetensors", model)
+    loaded = load_model(tmp_path / "model.safetensors")
+    assert (loaded.vocabulary, loaded.cutoffs, loaded.settings) == (model.vocabulary, model.cutoffs, model.settings)
+    steps = PlacementCollate(model.vocabulary, model.cutoffs)(molecules())
+    torch.testing.assert_close(loaded(steps).type_logp, model.eval()(steps).type_logp)
+
+
+def test_missing_damaged_and_foreign_files(model: GSchNet, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no such model file"):
+        load_model(tmp_path / "none.safetensors")
+    save_model(tmp_path / "model.safetensors", model)
+    content = (tmp_path / "model.safetensors").read_bytes()
+    (tmp_path / "half.safetensors").write_bytes(content[: len(content) // 2])
+    with pytest.raises(ModelError, match="half.safetensors: damaged"):
+        load_model(tmp_path / "half.safetensors")
+    save_file({"x": torch.zeros(1)}, tmp_path / "foreign.safetensors")
+    with pytest.raises(ModelError, match="holds no G-SchNet model"):
+        load_model(tmp_path / "foreign.safetensors")
+
+
+def test_newer_format_and_wrong_shapes_are_refused(model: GSchNet, tmp_path: Path) -> None:
+    save_model(tmp_path / "m.safetensors", model)
+    weights = dict(model.state_dict())
+    description = {
+        "format": 1,
+        "vocabulary": {"atom_types": [1, 6], "origin": 121, "focus": 122, "stop": 123},
+        "cutoffs": vars(model.cutoffs),
+        "settings": vars(model.settings),
+    }
+    save_file(weights, tmp_path / "shapes.safetensors", {"gschnet_pyg": json.dumps(description)})
+    with pytest.raises(ModelError, match="do not fit"):
+        load_model(tmp_path / "shapes.safetensors")
+    save_file(weights, tmp_path / "new.safetensors", {"gschnet_pyg": json.dumps({**description, "format": 99})})
+    with pytest.raises(ModelError, match="newer version"):
+        load_model(tmp_path / "new.safetensors")

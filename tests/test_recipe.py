@@ -1,0 +1,135 @@
+"""Recipes are strict, inherit, and say what is wrong with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from gschnet_pyg.contracts import RecipeError
+from gschnet_pyg.recipe import FileData, Recipe, check_recipe, json_schema, load_generation_recipe, load_recipe
+from gschnet_pyg.recipe_files import merge, recipe_folder, shipped_recipes
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "recipes").rglob("*.yaml")), ids=lambda path: path.stem)
+def test_every_recipe_is_valid_and_opens_with_its_command(path: Path) -> None:
+    check_recipe(path)
+    assert path.read_text().startswith("# gschnet-pyg ")
+
+
+def test_recipes_are_found_by_name_and_by_path() -> None:
+    assert {"demo", "qm9", "qm9_fast", "generate/quick"} <= shipped_recipes().keys()
+    assert load_recipe("qm9") == load_recipe(recipe_folder() / "qm9.yaml")
+
+
+def test_qm9_has_the_established_settings() -> None:
+    recipe = load_recipe("qm9")
+    assert recipe.atoms.types == (1, 6, 7, 8, 9)
+    assert (recipe.atoms.origin, recipe.atoms.focus, recipe.atoms.stop) == (121, 122, 123)
+    cutoffs = recipe.cutoffs
+    assert (cutoffs.model, cutoffs.prediction, cutoffs.placement, cutoffs.covalent_factor) == (10.0, 5.0, 1.7, 1.1)
+    assert (recipe.model.features, recipe.model.interactions, recipe.model.gaussians) == (128, 9, 25)
+    assert recipe.training.optimizer.learning_rate == 1e-4
+    assert recipe.training.batch_size == 5
+    assert (recipe.split.train, recipe.split.validation, recipe.split.test) == (50000, 5000, None)
+
+
+def test_a_resolved_recipe_reads_back_as_itself(tmp_path: Path) -> None:
+    recipe = load_recipe("qm9_fast", ["data.kind=file", "data.path=x.db", "training.max_steps=7"])
+    path = write(tmp_path / "resolved.yaml", yaml.safe_dump(recipe.model_dump(mode="json")))
+    assert load_recipe(path) == recipe
+
+
+def test_three_lines_make_a_recipe(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "mine.yaml",
+        "extends: qm9_fast\ndata: {kind: file, path: molecules.xyz}\natoms: {types: {4: 17}}\n",
+    )
+    recipe = load_recipe(path)
+    assert recipe.name == "mine"
+    assert recipe.data == FileData(kind="file", path=Path("molecules.xyz"))
+    assert recipe.atoms.types == (1, 6, 7, 8, 17)
+    assert recipe.model == load_recipe("qm9_fast").model
+
+
+def test_extends_is_relative_to_the_file_and_chains(tmp_path: Path) -> None:
+    write(tmp_path / "a.yaml", "extends: demo\nseed: 1\ntraining: {batch_size: 7}\n")
+    path = write(tmp_path / "b.yaml", "extends: a.yaml\nseed: 2\n")
+    recipe = load_recipe(path, ["training.steps_drawn=3"])
+    assert (recipe.seed, recipe.training.batch_size, recipe.training.steps_drawn) == (2, 7, 3)
+
+
+def test_overrides_of_list_entries() -> None:
+    assert load_recipe("qm9", ["atoms.types.4=16"]).atoms.types == (1, 6, 7, 8, 16)
+    assert load_recipe("qm9", ["atoms.types=[1, 6]"]).atoms.types == (1, 6)
+    assert merge([{"a": 1, "b": 2}], {"0": {"b": 3}}) == [{"a": 1, "b": 3}]
+    with pytest.raises(RecipeError, match="entries 0 to 4"):
+        load_recipe("qm9", ["atoms.types.5=16"])
+
+
+def test_another_kind_replaces_the_whole_section() -> None:
+    recipe = load_recipe("qm9_fast", ["training.schedule={kind: plateau, patience: 3}"])
+    assert recipe.training.schedule.model_dump() == {"kind": "plateau", "factor": 0.5, "patience": 3, "minimum": 1e-6}
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("training.bach_size=3", r"training.bach_size: unknown key; did you mean 'batch_size'\?"),
+        ("trainin.batch_size=3", r"trainin: unknown key; did you mean 'training'\?"),
+        ("model.type_head.widht=3", r"model.type_head.widht: unknown key; did you mean 'width'\?"),
+        ("training.schedule.warmup=3", r"training.schedule.warmup: unknown key; did you mean 'warmup_steps'\?"),
+        ("data={kind: file}", "data.path: missing"),
+        ("data.kind=smiles", "data: .*'file', 'demo', 'qm9'"),
+        ("training.batch_size=many", "training.batch_size: .*integer"),
+        ("training.batch_size=0", "training.batch_size: .*greater than 0"),
+        ("training.validate_every=1.5", "validate_every: above 1 it counts whole epochs"),
+        ("atoms.origin=6", "atom types and token types must be distinct"),
+        ("split.train=-5", "split.train"),
+        ("run.id=a/b", "run.id"),
+        ("seed", "an override is written key=value"),
+    ],
+)
+def test_one_clear_error(override: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message) as caught:
+        load_recipe("qm9_fast", [override])
+    assert "\n" not in str(caught.value)
+
+
+def test_files_that_are_no_recipes(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="did you mean 'qm9_fast'"):
+        load_recipe("qm9_fats")
+    with pytest.raises(RecipeError, match=r"broken.yaml: not readable as YAML.*line 2"):
+        load_recipe(write(tmp_path / "broken.yaml", "data: {kind: [\n"))
+    with pytest.raises(RecipeError, match=r"'seed' stands twice.*line"):
+        load_recipe(write(tmp_path / "twice.yaml", "seed: 1\nseed: 2\n"))
+    with pytest.raises(RecipeError, match="is a mapping"):
+        load_recipe(write(tmp_path / "list.yaml", "- 1\n"))
+    with pytest.raises(RecipeError, match="extends itself"):
+        load_recipe(write(tmp_path / "loop.yaml", "extends: loop.yaml\n"))
+    with pytest.raises(RecipeError, match="not readable"):
+        load_recipe(write(tmp_path / "tag.yaml", "seed: !!python/object/apply:os.getcwd []\n"))
+
+
+def test_generation_recipes() -> None:
+    recipe = load_generation_recipe(None, ["run=runs/a", "n_molecules=5", "temperature=0.03"])
+    assert (recipe.run, recipe.n_molecules, recipe.temperature) == (Path("runs/a"), 5, 0.03)
+    with pytest.raises(RecipeError, match="did you mean 'temperature'"):
+        load_generation_recipe("generate/quick", ["temprature=1"])
+
+
+def test_schema_knows_every_key_and_its_description() -> None:
+    schema = json_schema()
+    train = schema["anyOf"][0]
+    assert set(Recipe.model_fields) <= train["properties"].keys()
+    assert "extends" in train["properties"]
+    assert schema["$defs"]["TrainingSection"]["properties"]["steps_drawn"]["description"].startswith("Prediction steps")
+    assert schema["$defs"]["TrainingSection"]["additionalProperties"] is False

@@ -1,0 +1,99 @@
+"""The training loop: schedules, averaged weights, limits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch import Trainer
+from torch.utils.data import DataLoader
+
+from gschnet_pyg.contracts import Cutoffs, Vocabulary
+from gschnet_pyg.model.gschnet import GSchNet, ModelSettings
+from gschnet_pyg.training.callbacks import AveragedWeights, StepLimit
+from gschnet_pyg.training.module import PlacementTraining
+from gschnet_pyg.training.optimisation import Cosine, Optimisation, Plateau
+from gschnet_pyg.trajectory.collate import PlacementCollate
+from tests.molecules import molecules
+
+
+def training(optimisation: Optimisation) -> PlacementTraining:
+    torch.manual_seed(0)
+    return PlacementTraining(GSchNet(Vocabulary(), Cutoffs(), ModelSettings(8, 1, 10, type_layers=2)), optimisation)
+
+
+def fit(module: PlacementTraining, n_steps: int, callbacks: list | None = None, **options) -> Trainer:
+    loader = DataLoader(molecules(), batch_size=4, collate_fn=PlacementCollate(Vocabulary(), Cutoffs(), 4))
+    trainer = Trainer(
+        accelerator="cpu",
+        callbacks=[StepLimit(n_steps), *(callbacks or [])],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        max_epochs=1000,
+        **options,
+    )
+    trainer.fit(module, loader, loader)
+    return trainer
+
+
+def test_cosine_warms_up_and_ends_low() -> None:
+    cosine = Cosine(warmup_steps=10, final_fraction=0.01)
+    assert cosine.factor(0, 0.0) == pytest.approx(0.1)
+    assert cosine.factor(9, 0.0) == pytest.approx(1.0)
+    assert cosine.factor(100, 0.5) == pytest.approx(0.505)
+    assert cosine.factor(1000, 1.0) == pytest.approx(0.01)
+    falling = [cosine.factor(50, share) for share in np.linspace(0, 1, 20)]
+    assert falling == sorted(falling, reverse=True)
+
+
+def test_cosine_follows_the_limit_of_the_run() -> None:
+    module = training(Optimisation("adamw", 1e-3, 1e-5, Cosine(2, 0.01)))
+    fit(module, 20)
+    (schedule,) = module.trainer.lr_scheduler_configs
+    assert schedule.scheduler.get_last_lr()[0] == pytest.approx(1e-3 * 0.01, rel=1e-3)
+
+
+def test_plateau_halves_the_learning_rate_when_the_loss_does_not_fall() -> None:
+    settings = training(Optimisation("adam", 1e-4, 0.0, Plateau(0.5, 0, 3e-5))).configure_optimizers()
+    schedule = settings["lr_scheduler"]["scheduler"]
+    rates = []
+    for loss in (1.0, 0.9, 0.9, 0.8, 0.8, 0.8):
+        schedule.step(loss)
+        rates.append(settings["optimizer"].param_groups[0]["lr"])
+    assert rates == pytest.approx([1e-4, 1e-4, 5e-5, 5e-5, 3e-5, 3e-5])
+
+
+def test_training_lowers_the_loss() -> None:
+    module = training(Optimisation("adam", 3e-3))
+    trainer = fit(module, 4)
+    before = float(trainer.callback_metrics["validation/loss"])
+    trainer = fit(module, 80)
+    assert float(trainer.callback_metrics["validation/loss"]) < 0.7 * before
+
+
+def test_step_limit_ends_with_a_validation() -> None:
+    module = training(Optimisation())
+    trainer = fit(module, 3)
+    assert trainer.global_step == 3
+    assert {"validation/loss", "validation/type", "validation/distance"} <= trainer.callback_metrics.keys()
+
+
+def test_averaged_weights_warm_up_then_follow_the_decay() -> None:
+    average = AveragedWeights(0.9)._kwargs["avg_fn"]
+    zero, one = torch.tensor(0.0), torch.tensor(1.0)
+    assert float(average(zero, one, torch.tensor(0))) == pytest.approx(1 - 1 / 20)
+    assert float(average(zero, one, torch.tensor(30))) == pytest.approx(1 - 31 / 50)
+    assert float(average(zero, one, torch.tensor(10_000))) == pytest.approx(0.1)
+
+
+def test_averaged_weights_are_the_ones_left_after_training() -> None:
+    plain, averaged = training(Optimisation("adam", 1e-2)), training(Optimisation("adam", 1e-2))
+    fit(plain, 12)
+    fit(averaged, 12, [AveragedWeights(0.99)])
+    first, second = (module.model.type_head[0].weight for module in (plain, averaged))
+    start = training(Optimisation()).model.type_head[0].weight
+    assert not torch.allclose(first, second)
+    assert (second - start).norm() < (first - start).norm()  # the average lags behind
