@@ -22,6 +22,7 @@ from gschnet_pyg.data.checks import check_elements
 from gschnet_pyg.data.connectivity import connected
 from gschnet_pyg.data.datamodule import Loading, MoleculeDataModule
 from gschnet_pyg.data.dataset import MoleculeDataset
+from gschnet_pyg.data.qm9 import open_qm9
 from gschnet_pyg.data.sources import DEMO, open_dataset
 from gschnet_pyg.data.splits import Split, draw_split, load_split, save_split
 from gschnet_pyg.generation.sampler import GenerationSettings
@@ -66,8 +67,6 @@ def dataset(recipe: Recipe) -> MoleculeDataset:
         case DemoData():
             molecules = open_dataset(DEMO, properties=())
         case QM9Data(directory=directory, remove_uncharacterised=remove):
-            from gschnet_pyg.data.qm9 import open_qm9
-
             molecules = open_qm9(directory, properties=(), remove_uncharacterised=remove)
     check_elements(molecules, recipe.atoms.types)
     return molecules

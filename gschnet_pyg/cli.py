@@ -159,8 +159,9 @@ def info(
     from rich.console import Console
 
     from gschnet_pyg.contracts import Cutoffs, Vocabulary
+    from gschnet_pyg.data.display import render
     from gschnet_pyg.data.sources import open_dataset
-    from gschnet_pyg.data.summary import render, summarise_dataset
+    from gschnet_pyg.data.summary import summarise_dataset
 
     cutoffs = Cutoffs(placement=placement_cutoff, covalent_factor=covalent_factor)
     Console().print(render(summarise_dataset(open_dataset(source), cutoffs, Vocabulary().atom_types)))

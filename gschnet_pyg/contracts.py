@@ -24,7 +24,7 @@ class DataError(GschnetError):
     """A source of molecules is missing, damaged or holds something that cannot be used."""
 
 
-class DisconnectedMolecule(DataError):
+class DisconnectedMolecule(DataError):  # noqa: N818
     """Some atom of a molecule cannot be reached through placement neighbours."""
 
 

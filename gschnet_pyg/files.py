@@ -10,9 +10,9 @@ from pathlib import Path
 
 @contextmanager
 def replace_file(path: Path) -> Iterator[Path]:
-    """Give a temporary name to write to; it takes the place of ``path`` only if the block ends well."""
+    """Give a temporary name, of the same suffix, to write to; it takes the place of ``path`` if the block ends well."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.stem}-{os.getpid()}{path.suffix}")
     try:
         yield temporary
         os.replace(temporary, path)

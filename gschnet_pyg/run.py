@@ -25,7 +25,7 @@ from gschnet_pyg.data.cache import user_cache
 from gschnet_pyg.data.dataset import MoleculeDataset
 from gschnet_pyg.data.sources import DEMO, open_dataset
 from gschnet_pyg.data.splits import load_split
-from gschnet_pyg.data.writing import write_molecules
+from gschnet_pyg.data.writing import check_writable, write_molecules
 from gschnet_pyg.generation.sampler import generate as generate_attempts
 from gschnet_pyg.recipe import FileData, GenerationRecipe, Recipe
 from gschnet_pyg.run_directory import RunDirectory
@@ -118,10 +118,11 @@ def generate(recipe: GenerationRecipe, progress: bool = True) -> GenerationResul
         GschnetError: if there is no model, or the output exists.
     """
     directory = RunDirectory(recipe.run)
+    model = directory.model().to(build.device(recipe.device))
     output = recipe.output or _next_database(directory.path / "generated")
+    check_writable(output)
     if output.exists():
         raise DataError(f"{output}: exists already; name another output, or remove it")
-    model = directory.model().to(build.device(recipe.device))
     attempts = tqdm(
         generate_attempts(model, build.generation_settings(recipe)),
         "generating",
@@ -207,7 +208,6 @@ def _next_database(folder: Path) -> Path:
     number = 1
     while (path := folder / f"{number}.db").exists():
         number += 1
-    folder.mkdir(parents=True, exist_ok=True)
     return path
 
 

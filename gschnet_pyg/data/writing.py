@@ -7,7 +7,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from gschnet_pyg.contracts import DataError
 from gschnet_pyg.data.arrays import as_numbers
 from gschnet_pyg.data.dataset import MoleculeDataset
 from gschnet_pyg.data.readers import properties_of
+from gschnet_pyg.files import replace_file
 
 Molecules = Iterable[Atoms | Data] | MoleculeDataset
 Properties = Mapping[str, Sequence[Any] | np.ndarray] | Iterable[Mapping[str, Any]]
@@ -35,6 +36,19 @@ class _Row:
     atoms: Atoms
     numbers: dict[str, np.ndarray]
     text: dict[str, str]
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a path that :func:`write_molecules` could not write, before any work is done.
+
+    Raises:
+        DataError: if its suffix is unknown or its folder cannot be written.
+    """
+    if path.suffix.lower() not in (".db", ".extxyz", ".xyz", ".sdf"):
+        raise DataError(f"{path}: cannot write a file of this kind; choose .db, .extxyz or .sdf")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise DataError(f"{path}: cannot be written, because {folder} is no folder that you may write to")
 
 
 def write_molecules(
@@ -53,15 +67,12 @@ def write_molecules(
         DataError: if the suffix is another one, or as :func:`write_database`.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix == ".db":
+    check_writable(path)
+    if path.suffix.lower() == ".db":
         return write_database(path, molecules, properties, units, metadata)
-    writers: dict[str, Callable[[Path, Iterable[_Row]], int]]
-    writers = {".extxyz": _write_extxyz, ".xyz": _write_extxyz, ".sdf": _write_sdf}
-    if suffix not in writers:
-        raise DataError(f"{path}: cannot write {suffix or 'a file without suffix'!r}; choose .db, .extxyz or .sdf")
+    write: Callable[[Path, Iterable[_Row]], int] = _write_sdf if path.suffix.lower() == ".sdf" else _write_extxyz
     with _replacing(path) as part:
-        count = writers[suffix](part, _rows(molecules, properties))
+        count = write(part, _rows(molecules, properties))
     units = _units(molecules, units)
     if units or metadata:
         Path(f"{path}.json").write_text(json.dumps({"units": units, **(metadata or {})}, indent=2) + "\n")
@@ -154,19 +165,18 @@ def _fill(path: Path, rows: Iterable[_Row], metadata: dict[str, Any]) -> int:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside the file, which takes its place when all went well."""
-    part = path.with_name(f".{path.stem}-{os.getpid()}{path.suffix}")
+    """A temporary path that takes the file's place when all went well.
+
+    Raises:
+        DataError: if it cannot be written.
+    """
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder; name a file")
     try:
-        if path.is_dir():
-            raise DataError(f"{path}: is a folder; name a file")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        os.replace(part, path)
+        with replace_file(path) as part:
+            yield part
     except (OSError, sqlite3.Error) as error:
         raise DataError(f"{path}: cannot be written ({error})") from error
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 def _rows(molecules: Molecules, properties: Properties | None) -> Iterator[_Row]:

@@ -11,9 +11,9 @@ from gschnet_pyg.contracts import Cutoffs, PlacementSteps, Vocabulary
 from gschnet_pyg.generation.sampler import Attempt, GenerationSettings, StepView, generate
 from gschnet_pyg.generation.state import PartialMolecule, next_steps
 from gschnet_pyg.model.gschnet import GSchNet, ModelSettings
+from gschnet_pyg.training.losses import placement_loss
 from gschnet_pyg.trajectory.collate import PlacementCollate
 from gschnet_pyg.trajectory.sample import sample_trajectory
-from gschnet_pyg.training.losses import placement_loss
 from tests.molecules import molecule
 
 VOCABULARY, CUTOFFS = Vocabulary(), Cutoffs()

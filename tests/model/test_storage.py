@@ -36,7 +36,7 @@ def test_missing_damaged_and_foreign_files(model: GSchNet, tmp_path: Path) -> No
     save_model(tmp_path / "model.safetensors", model)
     content = (tmp_path / "model.safetensors").read_bytes()
     (tmp_path / "half.safetensors").write_bytes(content[: len(content) // 2])
-    with pytest.raises(ModelError, match="half.safetensors: damaged"):
+    with pytest.raises(ModelError, match=r"half\.safetensors: damaged"):
         load_model(tmp_path / "half.safetensors")
     save_file({"x": torch.zeros(1)}, tmp_path / "foreign.safetensors")
     with pytest.raises(ModelError, match="holds no G-SchNet model"):

@@ -1,0 +1,188 @@
+"""Whole commands: train, resume, generate, report, on molecules of the user."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import ase.db
+import numpy as np
+import pytest
+import yaml
+from ase.io import read
+
+from gschnet_pyg.data.sources import open_dataset
+from gschnet_pyg.model.storage import load_model
+from tests.integration.conftest import TINY, Command
+
+
+def train(command: Command, database: Path, *more: str) -> Path:
+    outcome = command("train", "qm9_fast", "data.kind=file", f"data.path={database.name}", "run.id=first", *TINY, *more)
+    assert outcome.code == 0, outcome.err
+    assert "gschnet-pyg generate runs/first" in outcome.out
+    return Path("runs/first")
+
+
+def test_train_generate_report(command: Command, database: Path) -> None:
+    directory = train(command, database, "training.max_steps=12")
+    assert {"recipe.yaml", "split.npz", "model.safetensors", "losses.json", "checkpoints", "metrics"} <= {
+        path.name for path in directory.iterdir()
+    }
+    assert json.loads((directory / "losses.json").read_text()).keys() == {
+        "validation/loss",
+        "test/loss",
+        "test/type",
+        "test/distance",
+    }
+    resolved = yaml.safe_load((directory / "recipe.yaml").read_text())
+    assert Path(resolved["data"]["path"]).is_absolute()
+    assert command("recipe", "check", directory / "recipe.yaml").code == 0
+
+    outcome = command("generate", directory, "-n", 12, "--max-atoms", 8, "--seed", 3)
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.startswith("12 molecules requested, ")
+    path = directory / "generated" / "1.db"
+    with ase.db.connect(path) as found:
+        metadata, rows = found.metadata["gschnet_pyg"], list(found.select())
+    assert metadata["requested"] == 12
+    assert metadata["finished"] == len(rows) > 0
+    assert metadata["settings"]["seed"] == 3
+    assert metadata["settings"]["temperature"] == 0.1
+
+    outcome = command("report", path, "--reference", directory, "--json", "report.json")
+    assert outcome.code == 0, outcome.err
+    report = json.loads(Path("report.json").read_text())
+    assert report["format"] == 1
+    assert (report["requested"], report["finished"]) == (12, len(rows))
+    valid = report["rdkit"]["valid"]
+    assert valid["of"] == 12
+    assert valid["count"] + sum(report["rdkit"]["failures"].values()) == 12
+    assert report["rdkit"]["novel"] is not None
+    assert f"{valid['count']}/12" in outcome.out
+
+
+def test_equal_seeds_give_equal_files_in_every_format(command: Command, database: Path) -> None:
+    directory = train(command, database, "training.max_steps=8")
+    for output, batch_size in (("a.db", 64), ("b.extxyz", 5), ("c.sdf", 64)):
+        outcome = command("generate", directory, "-n", 10, "--max-atoms", 6, "-o", output, "--batch-size", batch_size)
+        assert outcome.code == 0, outcome.err
+    a, b, c = (open_dataset(name) for name in ("a.db", "b.extxyz", "c.sdf"))
+    for other in (b, c):
+        np.testing.assert_array_equal(a.z, other.z)
+        np.testing.assert_allclose(a.pos, other.pos, atol=1e-4)
+    assert len(read("b.extxyz", ":")) == len(a)
+    # the attempts that were abandoned count against every format
+    for name in ("a.db", "b.extxyz", "c.sdf"):
+        command("report", name, "--json", "report.json")
+        assert json.loads(Path("report.json").read_text())["requested"] == 10
+    outcome = command("generate", directory, "-n", 2, "-o", "a.db")
+    assert outcome.code == 2
+    assert "a.db: exists already" in outcome.err
+
+
+def test_an_existing_id_resumes(command: Command, database: Path) -> None:
+    directory = train(command, database, "training.max_steps=6")
+    early = load_model(directory / "model.safetensors").state_dict()
+    outcome = command(
+        "train",
+        "qm9_fast",
+        "data.kind=file",
+        f"data.path={database.name}",
+        "run.id=first",
+        *TINY,
+        "training.max_steps=60",
+    )
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.startswith("Resuming ")
+    assert "step     60" in outcome.out
+    late = load_model(directory / "model.safetensors").state_dict()
+    assert any((early[name] != late[name]).any() for name in early)
+    assert len(list((directory / "metrics").iterdir())) == 2
+
+    again = command(
+        "train",
+        "qm9_fast",
+        "data.kind=file",
+        f"data.path={database.name}",
+        "run.id=first",
+        *TINY,
+        "training.max_steps=60",
+    )
+    assert again.code == 0
+    unchanged = load_model(directory / "model.safetensors").state_dict()
+    assert all((late[name] == unchanged[name]).all() for name in late)
+
+    changed = command(
+        "train",
+        "qm9_fast",
+        "data.kind=file",
+        f"data.path={database.name}",
+        "run.id=first",
+        *TINY,
+        "cutoffs.model=8",
+    )
+    assert changed.code == 2
+    assert "cutoffs: differs from" in changed.err
+
+
+def test_a_run_that_was_cut_short_still_generates(command: Command, database: Path) -> None:
+    directory = train(command, database, "training.max_steps=6")
+    expected = load_model(directory / "model.safetensors").state_dict()
+    (directory / "model.safetensors").unlink()
+    assert command("generate", directory, "-n", 2, "--max-atoms", 4).code == 0
+    exported = load_model(directory / "model.safetensors").state_dict()
+    assert all((expected[name] == exported[name]).all() for name in expected)
+
+
+def test_generation_recipe(command: Command, database: Path) -> None:
+    train(command, database, "training.max_steps=4")
+    Path("mine.yaml").write_text("kind: generate\nrun: runs/first\nn_molecules: 3\nmax_atoms: 4\noutput: mine.db\n")
+    assert command("recipe", "check", "mine.yaml").out.startswith("mine.yaml: a generation recipe")
+    outcome = command("generate", "mine.yaml", "--seed", 2)
+    assert outcome.code == 0, outcome.err
+    with ase.db.connect("mine.db") as found:
+        assert found.metadata["gschnet_pyg"]["settings"]["seed"] == 2
+
+
+def test_data_import_and_info(command: Command, database: Path) -> None:
+    table = "id,gap,name\n" + "".join(f"{number},{0.1 + number / 100},m{number}\n" for number in range(1, 33))
+    Path("table.csv").write_text(table)
+    outcome = command(
+        "data",
+        "import",
+        database.name,
+        "-o",
+        "out.db",
+        "--properties",
+        "table.csv",
+        "--key",
+        "id",
+        "--unit",
+        "gap=Hartree",
+    )
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.startswith("32 molecules lie in out.db")
+    gap = open_dataset("out.db", properties=["gap"])[0].gap.item()
+    assert gap == pytest.approx(0.11 * 27.211386, rel=1e-5)
+    shown = command("data", "info", "out.db").out
+    for fact in ("32 molecules", "gap", "eV", "0 of 32 molecules fall apart"):
+        assert fact in shown
+
+
+def test_recipe_verbs(command: Command) -> None:
+    listed = command("recipe", "list").out
+    assert "qm9_fast" in listed
+    assert "generate/quick" in listed
+    shown = yaml.safe_load(command("recipe", "show", "qm9_fast", "training.batch_size=3").out)
+    assert shown["training"]["batch_size"] == 3
+    assert shown["cutoffs"]["placement"] == 1.7
+    assert command("recipe", "copy", "demo").code == 0
+    assert command("recipe", "check", "demo.yaml").code == 0
+    assert command("recipe", "copy", "demo").code == 2
+    assert "properties" in json.loads(command("recipe", "schema").out)["anyOf"][0]
+
+
+def test_version_and_help(command: Command) -> None:
+    assert command("--version").out.startswith("gschnet-pyg ")
+    for verb in ("train", "generate", "report"):
+        assert "Example: gschnet-pyg" in command(verb, "--help").out
