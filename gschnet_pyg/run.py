@@ -88,6 +88,8 @@ def train(recipe: Recipe, say: Say = print) -> TrainingResult:
             * bool(len(parts.excluded))
         )
     )
+    if recipe.cutoffs.model < recipe.cutoffs.prediction:
+        say("Warning: cutoffs.model is below cutoffs.prediction; predictors then do not hear all of their focus.")
     datamodule = build.datamodule(recipe, molecules, parts)
     with _quiet_lightning():
         trainer = build.trainer(recipe, directory.path)
@@ -95,7 +97,11 @@ def train(recipe: Recipe, say: Say = print) -> TrainingResult:
             say("On the CPU: a GPU trains large models much faster.")
         n_weights = sum(weight.numel() for weight in module.parameters())
         say(f"The model has {n_weights:,} weights.")
-        trainer.fit(module, datamodule, ckpt_path=last if last.is_file() else None, weights_only=True)
+        try:
+            trainer.fit(module, datamodule, ckpt_path=last if last.is_file() else None, weights_only=True)
+        except (KeyboardInterrupt, SystemExit):  # Lightning turns the one into the other
+            say(f"\nInterrupted. The same command with run.id={directory.path.name} goes on from the last validation.")
+            raise
         module.model = directory.export_model()
         tested = trainer.test(module, datamodule, verbose=False)[0] if len(parts.test) else {}
     best = torch.load(directory.checkpoint(build.BEST), map_location="cpu", weights_only=True)

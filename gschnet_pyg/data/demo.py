@@ -13,16 +13,17 @@ from pathlib import Path
 import numpy as np
 import rdkit
 from ase import units
-from rdkit import Chem
-from rdkit.Chem import rdDetermineBonds, rdDistGeom, rdForceFieldHelpers
+from rdkit import Chem, rdBase
+from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
 
+from gschnet_pyg.bonds import PerceptionOptions, canonical_smiles, perceive
 from gschnet_pyg.contracts import Cutoffs
 from gschnet_pyg.data.arrays import Collector, MoleculeArrays
 from gschnet_pyg.data.cache import cached, short_hash, user_cache
 from gschnet_pyg.data.connectivity import connected
 from gschnet_pyg.data.dataset import MoleculeDataset
 from gschnet_pyg.data.enumeration import enumerate_smiles
-from gschnet_pyg.data.readers import bar, quiet_rdkit
+from gschnet_pyg.data.readers import bar
 
 _FORMAT = 1  # raise it when the molecules change
 _MAX_HEAVY = 7
@@ -77,7 +78,7 @@ def _build(progress: bool) -> MoleculeArrays:
     collector = Collector("demo")
     names: list[str] = []
     smiles = candidates(progress=progress)
-    with quiet_rdkit(), ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:  # RDKit releases the interpreter
+    with rdBase.BlockLogs(), ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:  # RDKit releases the interpreter
         for name, found in zip(smiles, bar(pool.map(embed, smiles), "demo set", progress, len(smiles)), strict=True):
             if found is not None:
                 mol, energy = found
@@ -113,22 +114,13 @@ def embed(smiles: str) -> tuple[Chem.Mol, float] | None:
     if parameters is None:
         return None
     field = rdForceFieldHelpers.MMFFGetMoleculeForceField(mol, parameters)
-    if field.Minimize(maxIts=5000) != 0 or perceived_smiles(mol) != smiles:
+    if field.Minimize(maxIts=5000) != 0 or _perceived_smiles(mol) != smiles:
         return None
     return mol, float(field.CalcEnergy() * units.kcal / units.mol)
 
 
-def perceived_smiles(mol: Chem.Mol) -> str | None:
-    """Canonical SMILES, without stereochemistry, of what RDKit sees in the coordinates of a neutral molecule."""
-    atoms = Chem.RWMol()
-    for atom in mol.GetAtoms():
-        atoms.AddAtom(Chem.Atom(atom.GetAtomicNum()))
-    atoms.AddConformer(Chem.Conformer(mol.GetConformer()))
-    try:
-        rdDetermineBonds.DetermineBonds(
-            atoms, charge=0, allowChargedFragments=False, embedChiral=False, maxIterations=10_000
-        )
-        Chem.SanitizeMol(atoms)
-        return str(Chem.MolToSmiles(Chem.RemoveHs(atoms), isomericSmiles=False))
-    except (ValueError, RuntimeError):
-        return None
+def _perceived_smiles(mol: Chem.Mol) -> str | None:
+    """Canonical SMILES, without stereochemistry, of what is perceived from the coordinates alone."""
+    z = np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()])
+    perceived = perceive(z, mol.GetConformer().GetPositions(), options=PerceptionOptions()).mol
+    return None if perceived is None else canonical_smiles(perceived, stereo=False)

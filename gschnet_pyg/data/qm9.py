@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-from rdkit import Chem
+from rdkit import Chem, rdBase
 
 from gschnet_pyg.contracts import DataError
 from gschnet_pyg.data.arrays import Collector, MoleculeArrays
@@ -19,7 +19,7 @@ from gschnet_pyg.data.cache import cached, short_hash, stat_hash
 from gschnet_pyg.data.checks import check_molecules
 from gschnet_pyg.data.dataset import MoleculeDataset
 from gschnet_pyg.data.download import download
-from gschnet_pyg.data.readers import bar, quiet_rdkit
+from gschnet_pyg.data.readers import bar
 from gschnet_pyg.data.units import in_internal_units
 
 URL = "https://deepchemdata.s3-us-west-1.amazonaws.com/datasets/molnet_publish/qm9.zip"
@@ -134,7 +134,7 @@ def _member(zipped: zipfile.ZipFile, name: str) -> IO[bytes]:
 
 def _read_molecules(archive: Path, file: IO[bytes], rows: list[dict[str, str]], progress: bool) -> MoleculeArrays:
     collector = Collector(str(archive), "gdb index")
-    with quiet_rdkit():
+    with rdBase.BlockLogs():
         supplier = Chem.ForwardSDMolSupplier(file, sanitize=False, removeHs=False)
         for number, mol in enumerate(bar(supplier, "reading QM9", progress, len(rows))):
             if mol is None or number >= len(rows):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import struct
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +14,7 @@ import ase.io
 import numpy as np
 from ase import Atoms
 from ase.io.formats import UnknownFileTypeError
-from rdkit import Chem, RDLogger
+from rdkit import Chem, rdBase
 from tqdm import tqdm
 
 from gschnet_pyg.contracts import DataError
@@ -141,20 +140,9 @@ def read_sdf(path: Path, progress: bool = True) -> MoleculeArrays:
 
 def sdf_molecules(path: Path, progress: bool = True) -> Iterable[Chem.Mol | None]:
     """Molecules of an SDF as they stand, with hydrogens, not sanitised; none for a record that cannot be read."""
-    with quiet_rdkit():
+    with rdBase.BlockLogs():
         supplier = Chem.SDMolSupplier(str(path), removeHs=False, sanitize=False)
         yield from bar(supplier, f"reading {path.name}", progress)
-
-
-@contextmanager
-def quiet_rdkit() -> Iterator[None]:
-    """RDKit keeps quiet inside; its complaints come back as our errors."""
-    RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]
-    try:
-        yield
-    finally:
-        for level in ("rdApp.error", "rdApp.warning"):
-            RDLogger.EnableLog(level)  # type: ignore[attr-defined]
 
 
 def _periodic(where: str) -> str:
