@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sqlite3
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -164,12 +165,15 @@ def report(
         GschnetError: if a file cannot be read.
     """
     options = options or ValidityOptions()
-    molecules = open_dataset(path, properties=(), progress=progress)
+    pieces: list[tuple[np.ndarray, np.ndarray]] = []
+    counts = _counts(path)
+    if counts.get("finished") != 0:
+        molecules = open_dataset(path, properties=(), progress=progress)
+        z, pos = molecules.z, molecules.pos
+        pieces = [(z[a:b], pos[a:b]) for a, b in pairwise(molecules.offsets.tolist())]
     known = _judged_reference(reference, options, progress) if reference is not None else None
-    ends = molecules.offsets
-    pieces = [(molecules.z[a:b], molecules.pos[a:b]) for a, b in pairwise(ends.tolist())]
     verdicts = judge_all(pieces, options, progress=progress)
-    return summarise(verdicts, options=options, requested=_requested(path), reference=known)
+    return summarise(verdicts, options=options, requested=counts.get("requested"), reference=known)
 
 
 def _judged_reference(reference: str | Path, options: ValidityOptions, progress: bool) -> Reference:
@@ -186,17 +190,20 @@ def _judged_reference(reference: str | Path, options: ValidityOptions, progress:
     return judged.with_seen(np.concatenate([parts.train, parts.validation]))
 
 
-def _requested(path: Path) -> int | None:
-    """Attempts behind a file that :func:`generate` has written; none for any other."""
+def _counts(path: Path) -> dict[str, Any]:
+    """Counts that :func:`generate` stored with a file that it has written; none for any other file."""
     beside = Path(f"{path}.json")
     metadata: dict[str, Any] = {}
-    if path.suffix == ".db":
-        with ase.db.connect(path) as database:  # type: ignore[no-untyped-call]
-            metadata = database.metadata
+    if path.suffix == ".db" and path.is_file():
+        try:
+            with ase.db.connect(path) as database:  # type: ignore[no-untyped-call]
+                metadata = database.metadata
+        except (sqlite3.Error, ValueError):
+            pass  # opening its molecules says what is wrong
     elif beside.is_file():
         metadata = json.loads(beside.read_text(encoding="utf-8"))
-    requested: int | None = metadata.get("gschnet_pyg", {}).get("requested")
-    return requested
+    counts: dict[str, Any] = metadata.get("gschnet_pyg", {})
+    return counts
 
 
 def _with_absolute_paths(recipe: Recipe) -> Recipe:

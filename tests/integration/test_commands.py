@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import ase.db
@@ -134,6 +136,22 @@ def test_a_run_that_was_cut_short_still_generates(command: Command, database: Pa
     assert all((expected[name] == exported[name]).all() for name in expected)
 
 
+@pytest.mark.parametrize("name", ["none.db", "none.extxyz", "none.sdf"])
+def test_a_report_on_abandoned_attempts_alone(command: Command, database: Path, name: str) -> None:
+    """An untrained model rarely finishes with a single atom; some seed does not."""
+    directory = train(command, database, "training.max_steps=1")
+    for seed in range(50):
+        outcome = command("generate", directory, "-n", 1, "--max-atoms", 1, "--seed", seed, "-o", name)
+        if outcome.out.startswith("1 molecules requested, 0 finished, 1 abandoned"):
+            break
+        Path(name).unlink()
+    outcome = command("report", name, "--json", "report.json")
+    assert outcome.code == 0, outcome.err
+    report = json.loads(Path("report.json").read_text())
+    assert (report["requested"], report["finished"]) == (1, 0)
+    assert report["rdkit"]["failures"] == {"unfinished": 1}
+
+
 def test_generation_recipe(command: Command, database: Path) -> None:
     train(command, database, "training.max_steps=4")
     Path("mine.yaml").write_text("kind: generate\nrun: runs/first\nn_molecules: 3\nmax_atoms: 4\noutput: mine.db\n")
@@ -180,6 +198,11 @@ def test_recipe_verbs(command: Command) -> None:
     assert command("recipe", "check", "demo.yaml").code == 0
     assert command("recipe", "copy", "demo").code == 2
     assert "properties" in json.loads(command("recipe", "schema").out)["anyOf"][0]
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = "import sys, gschnet_pyg.cli; print(sorted({'torch', 'rdkit', 'ase', 'pydantic'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
 def test_version_and_help(command: Command) -> None:

@@ -1,0 +1,23 @@
+"""What the README promises of the demo, by the commands of its recipes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import Command
+
+
+@pytest.mark.slow
+def test_most_molecules_of_the_demo_model_are_valid(command: Command) -> None:
+    outcome = command("train", "demo", "run.id=demo")
+    assert outcome.code == 0, outcome.err
+    outcome = command("generate", "generate/demo", "output=molecules.db")
+    assert outcome.code == 0, outcome.err
+    assert command("report", "molecules.db", "--reference", "runs/demo", "--json", "report.json").code == 0
+    report = json.loads(Path("report.json").read_text())
+    assert report["requested"] == 200
+    assert report["rdkit"]["valid"]["value"] >= 0.6
+    assert report["rdkit"]["novel"]["count"] > 0
