@@ -138,20 +138,25 @@ def training_module(recipe: Recipe) -> PlacementTraining:
     return PlacementTraining(model(recipe), optimisation)
 
 
-def trainer(recipe: Recipe, directory: Path) -> Trainer:
-    """Lightning's trainer, writing into a run directory; progress bars appear on a terminal only."""
+def trainer(recipe: Recipe, directory: Path, steps_per_epoch: int) -> Trainer:
+    """Lightning's trainer, writing into a run directory; progress bars appear on a terminal only.
+
+    Every limit, epochs included, stops it in the way that ends with a validation.
+    """
     training = recipe.training
-    every = training.validate_every
+    max_steps = training.max_epochs * steps_per_epoch
+    if training.max_steps is not None:
+        max_steps = min(max_steps, training.max_steps)
     has_bar = training.progress_refresh > 0 and sys.stdout.isatty()
     return Trainer(
         accelerator=training.accelerator,
         devices=1,
-        max_epochs=training.max_epochs,
+        max_epochs=-1,
         gradient_clip_val=training.gradient_clip,
-        val_check_interval=min(every, 1.0),
-        check_val_every_n_epoch=max(1, int(every)),
+        val_check_interval=max(1, round(training.validate_every * steps_per_epoch)),
+        check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
-        callbacks=_callbacks(recipe, directory, has_bar),
+        callbacks=_callbacks(recipe, directory, max_steps, has_bar),
         logger=CSVLogger(directory, name="metrics"),
         default_root_dir=directory,
         enable_progress_bar=has_bar,
@@ -160,7 +165,7 @@ def trainer(recipe: Recipe, directory: Path) -> Trainer:
     )
 
 
-def _callbacks(recipe: Recipe, directory: Path, has_bar: bool) -> list[Callback]:
+def _callbacks(recipe: Recipe, directory: Path, max_steps: int, has_bar: bool) -> list[Callback]:
     training = recipe.training
     callbacks: list[Callback] = [
         ModelCheckpoint(
@@ -172,11 +177,10 @@ def _callbacks(recipe: Recipe, directory: Path, has_bar: bool) -> list[Callback]
         ),
         LearningRateMonitor(),
         ValidationLine(),
+        StepLimit(max_steps),
     ]
     if has_bar:
         callbacks.append(TQDMProgressBar(training.progress_refresh))
-    if training.max_steps is not None:
-        callbacks.append(StepLimit(training.max_steps))
     if training.max_minutes is not None:
         callbacks.append(Timer(timedelta(minutes=training.max_minutes), verbose=False))
     if training.ema_decay is not None:

@@ -174,17 +174,11 @@ class TrainingSection(Section):
     early_stopping: PositiveInt | None = 25
     """Validations without improvement before training ends."""
     validate_every: PositiveFloat = 1.0
-    """Epochs between validations; below 1, a part of an epoch."""
+    """Epochs between validations, parts of an epoch included; every run also ends with one."""
     workers: WorkerSettings = WorkerSettings()
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
     progress_refresh: Count = 20
     """Steps between updates of the progress bar; 0 turns it off."""
-
-    @model_validator(mode="after")
-    def _whole_epochs(self) -> TrainingSection:
-        if self.validate_every > 1 and self.validate_every != int(self.validate_every):
-            raise ValueError("validate_every: above 1 it counts whole epochs")
-        return self
 
 
 class RunSection(Section):

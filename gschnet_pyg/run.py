@@ -93,7 +93,7 @@ def train(recipe: Recipe, say: Say = print) -> TrainingResult:
         say("Warning: cutoffs.model is below cutoffs.prediction; predictors then do not hear all of their focus.")
     datamodule = build.datamodule(recipe, molecules, parts)
     with _quiet_lightning():
-        trainer = build.trainer(recipe, directory.path)
+        trainer = build.trainer(recipe, directory.path, len(datamodule.train_dataloader()))
         if trainer.accelerator.__class__.__name__ == "CPUAccelerator":
             say("On the CPU: a GPU trains large models much faster.")
         n_weights = sum(weight.numel() for weight in module.parameters())

@@ -9,11 +9,8 @@ from gschnet_pyg.training.callbacks import StepLimit
 
 
 def used_share(trainer: Trainer) -> float:
-    """Share of the run's limits that is used up, 0 to 1: the largest over epochs, steps and wall time."""
+    """Share of the run's limits that is used up, 0 to 1: the largest over steps and wall time."""
     shares = [0.0]
-    if trainer.max_epochs is not None and trainer.max_epochs > 0 and trainer.num_training_batches > 0:
-        steps = trainer.max_epochs * trainer.num_training_batches / trainer.accumulate_grad_batches
-        shares.append(trainer.global_step / steps)
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, StepLimit):
             shares.append(trainer.global_step / callback.max_steps)

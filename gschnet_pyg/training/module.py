@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import torch
@@ -50,8 +51,11 @@ class PlacementTraining(LightningModule):
         self._count(self._loss(steps))
 
     def on_validation_epoch_end(self) -> None:
-        """Log the means."""
-        self._log_means("validation")
+        """Log the means, and let the learning rate follow them."""
+        loss = self._log_means("validation")
+        schedule = self.lr_schedulers() if isinstance(self.optimisation.schedule, Plateau) else None
+        if isinstance(schedule, torch.optim.lr_scheduler.ReduceLROnPlateau):
+            schedule.step(loss)
 
     def on_test_epoch_end(self) -> None:
         """Log the means."""
@@ -67,9 +71,8 @@ class PlacementTraining(LightningModule):
                 plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
                     optimizer, factor=factor, patience=patience, min_lr=minimum
                 )
-                # Lightning steps it at the end of epochs; before the first validation there is nothing to step on
-                every = self._trainer.check_val_every_n_epoch if self._trainer else 1
-                schedule = {"scheduler": plateau, "monitor": "validation/loss", "strict": False, "frequency": every}
+                # kept in checkpoints by Lightning, but stepped after validations, whenever these are
+                schedule = {"scheduler": plateau, "monitor": "validation/loss", "frequency": sys.maxsize}
                 return {"optimizer": optimizer, "lr_scheduler": schedule}
             case Cosine() as cosine:
                 trainer = self.trainer
@@ -86,8 +89,9 @@ class PlacementTraining(LightningModule):
         self.type_mean.update(loss.type, loss.n_steps)
         self.distance_mean.update(loss.distance, loss.n_labelled)
 
-    def _log_means(self, stage: str) -> None:
+    def _log_means(self, stage: str) -> Tensor:
         kind, distance = self.type_mean.compute(), self.distance_mean.compute()
         self.log_dict({f"{stage}/loss": kind + distance, f"{stage}/type": kind, f"{stage}/distance": distance})
         self.type_mean.reset()
         self.distance_mean.reset()
+        return kind + distance

@@ -82,6 +82,13 @@ def test_equal_seeds_give_equal_files_in_every_format(command: Command, database
     assert "a.db: exists already" in outcome.err
 
 
+@pytest.mark.parametrize("limit", ["training.max_epochs=2", "training.max_steps=2", "training.max_minutes=0.001"])
+def test_every_limit_ends_with_a_validation(command: Command, database: Path, limit: str) -> None:
+    directory = train(command, database, limit, "training.validate_every=7")
+    assert (directory / "model.safetensors").is_file()
+    assert len(json.loads((directory / "losses.json").read_text())) == 4
+
+
 def test_an_existing_id_resumes(command: Command, database: Path) -> None:
     directory = train(command, database, "training.max_steps=6")
     early = load_model(directory / "model.safetensors").state_dict()
