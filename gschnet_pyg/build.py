@@ -17,7 +17,7 @@ from lightning.pytorch.callbacks import (
 )
 from lightning.pytorch.loggers import CSVLogger
 
-from gschnet_pyg.contracts import Cutoffs, RecipeError, Vocabulary
+from gschnet_pyg.contracts import Cutoffs, Vocabulary
 from gschnet_pyg.data.checks import check_elements
 from gschnet_pyg.data.connectivity import connected
 from gschnet_pyg.data.datamodule import Loading, MoleculeDataModule
@@ -25,6 +25,7 @@ from gschnet_pyg.data.dataset import MoleculeDataset
 from gschnet_pyg.data.qm9 import open_qm9
 from gschnet_pyg.data.sources import DEMO, open_dataset
 from gschnet_pyg.data.splits import Split, draw_split, load_split, save_split
+from gschnet_pyg.errors import RecipeError
 from gschnet_pyg.generation.sampler import GenerationSettings
 from gschnet_pyg.model.gschnet import GSchNet, ModelSettings
 from gschnet_pyg.recipe import (
@@ -214,7 +215,7 @@ def device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         chosen = torch.device(name)
-        torch.empty(0, device=chosen)
-    except (RuntimeError, AssertionError) as error:
+        torch.empty(0, device=chosen, dtype=torch.float64)
+    except (RuntimeError, AssertionError, TypeError) as error:
         raise RecipeError(f"device: {name!r} cannot be used here ({str(error).splitlines()[0]})") from None
     return chosen

@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from gschnet_pyg.errors import GschnetError
+
 app = typer.Typer(
     help="Train G-SchNet on molecules, generate new ones, and judge them.",
     no_args_is_help=True,
@@ -32,10 +34,7 @@ def main() -> None:
     """Run the command line; what the user can put right is one line and exit code 2."""
     try:
         app()
-    except Exception as error:
-        contracts = sys.modules.get("gschnet_pyg.contracts")
-        if contracts is None or not isinstance(error, contracts.GschnetError):
-            raise
+    except GschnetError as error:
         typer.secho(f"error: {error}", fg="red", err=True)
         sys.exit(2)
 
@@ -181,8 +180,8 @@ def import_(
 
     Example: gschnet-pyg data import molecules.xyz -o molecules.db --properties table.csv --key id --unit gap=Hartree
     """
-    from gschnet_pyg.contracts import DataError
     from gschnet_pyg.data.importing import import_files
+    from gschnet_pyg.errors import DataError
 
     units = {}
     for text in unit or []:
@@ -229,7 +228,7 @@ def copy(
     to: Annotated[Path | None, typer.Argument(help="file to write; NAME.yaml here by default")] = None,
 ) -> None:
     """Copy a shipped recipe to change it."""
-    from gschnet_pyg.contracts import RecipeError
+    from gschnet_pyg.errors import RecipeError
     from gschnet_pyg.recipe_files import find_recipe
 
     source = find_recipe(name)

@@ -1,4 +1,4 @@
-"""Types that travel between the rooms of the package, and the errors it raises on purpose.
+"""Types that travel between the rooms of the package.
 
 Nothing here imports a sibling module. Units: Å for lengths, eV for energies.
 """
@@ -14,26 +14,6 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 from torch_geometric.data import Data
-
-
-class GschnetError(Exception):
-    """Something the user can put right; the message says what and how."""
-
-
-class DataError(GschnetError):
-    """A source of molecules is missing, damaged or holds something that cannot be used."""
-
-
-class DisconnectedMolecule(DataError):  # noqa: N818
-    """Some atom of a molecule cannot be reached through placement neighbours."""
-
-
-class RecipeError(GschnetError):
-    """A recipe names something that does not exist or cannot work."""
-
-
-class ModelError(GschnetError):
-    """A model file or run directory is missing, damaged or does not fit."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
-from gschnet_pyg.contracts import RecipeError
+from gschnet_pyg.errors import RecipeError
 from gschnet_pyg.recipe_files import explain, merge, parse_overrides, read_with_parents
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -176,7 +176,7 @@ class TrainingSection(Section):
     validate_every: PositiveFloat = 1.0
     """Epochs between validations, parts of an epoch included; every run also ends with one."""
     workers: WorkerSettings = WorkerSettings()
-    accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     progress_refresh: Count = 20
     """Steps between updates of the progress bar; 0 turns it off."""
 

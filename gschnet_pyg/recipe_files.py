@@ -10,7 +10,7 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from gschnet_pyg.contracts import RecipeError
+from gschnet_pyg.errors import RecipeError
 
 
 def recipe_folder() -> Path:

@@ -21,12 +21,13 @@ from tqdm import tqdm
 
 import gschnet_pyg
 from gschnet_pyg import build
-from gschnet_pyg.contracts import DataError, ValidityReport
+from gschnet_pyg.contracts import ValidityReport
 from gschnet_pyg.data.cache import user_cache
 from gschnet_pyg.data.dataset import MoleculeDataset
 from gschnet_pyg.data.sources import DEMO, open_dataset
 from gschnet_pyg.data.splits import load_split
 from gschnet_pyg.data.writing import check_writable, write_molecules
+from gschnet_pyg.errors import DataError
 from gschnet_pyg.generation.sampler import generate as generate_attempts
 from gschnet_pyg.recipe import FileData, GenerationRecipe, Recipe
 from gschnet_pyg.run_directory import RunDirectory

@@ -15,7 +15,7 @@ import torch
 import yaml
 
 from gschnet_pyg import build
-from gschnet_pyg.contracts import ModelError, RecipeError
+from gschnet_pyg.errors import ModelError, RecipeError
 from gschnet_pyg.files import replace_file
 from gschnet_pyg.model.gschnet import GSchNet
 from gschnet_pyg.model.storage import load_model, save_model

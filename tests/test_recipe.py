@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gschnet_pyg.contracts import RecipeError
+from gschnet_pyg.errors import RecipeError
 from gschnet_pyg.recipe import FileData, Recipe, check_recipe, json_schema, load_generation_recipe, load_recipe
 from gschnet_pyg.recipe_files import merge, recipe_folder, shipped_recipes
 

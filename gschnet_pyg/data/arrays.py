@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gschnet_pyg.contracts import DataError
+from gschnet_pyg.errors import DataError
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
-from gschnet_pyg.contracts import DataError
 from gschnet_pyg.data.arrays import MoleculeArrays, Property
+from gschnet_pyg.errors import DataError
 
 _FORMAT = 1
 _log = logging.getLogger(__name__)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from ase.data import chemical_symbols
 
-from gschnet_pyg.contracts import DataError
 from gschnet_pyg.data.arrays import MoleculeArrays
 from gschnet_pyg.data.dataset import MoleculeDataset
+from gschnet_pyg.errors import DataError
 
 MIN_DISTANCE = 0.01
 """Å; atoms closer than this are the same atom twice."""

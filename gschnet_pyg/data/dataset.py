@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike
 from torch.utils.data import Dataset
 from torch_geometric.data import Data
 
-from gschnet_pyg.contracts import DataError
 from gschnet_pyg.data.arrays import MoleculeArrays, Property
+from gschnet_pyg.errors import DataError
 
 __all__ = ["MoleculeDataset", "Property"]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from filelock import FileLock
 from tqdm import tqdm
 
-from gschnet_pyg.contracts import DataError
 from gschnet_pyg.data.readers import off
+from gschnet_pyg.errors import DataError
 
 _BLOCK = 1 << 18
 _TIMEOUT = 60  # seconds without an answer

@@ -10,7 +10,6 @@ from typing import Literal
 import numpy as np
 from ase import Atoms
 
-from gschnet_pyg.contracts import DataError
 from gschnet_pyg.data.arrays import MoleculeArrays
 from gschnet_pyg.data.checks import check_molecules
 from gschnet_pyg.data.readers import bar
@@ -18,6 +17,7 @@ from gschnet_pyg.data.sources import reader_for
 from gschnet_pyg.data.tables import join, read_table
 from gschnet_pyg.data.units import in_internal_units
 from gschnet_pyg.data.writing import write_database
+from gschnet_pyg.errors import DataError
 
 _log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gschnet_pyg.contracts import DataError
 from gschnet_pyg.data.arrays import MoleculeArrays, Property
+from gschnet_pyg.errors import DataError
 
 
 def read_npz(path: Path, progress: bool = True) -> MoleculeArrays:

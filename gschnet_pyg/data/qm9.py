@@ -13,7 +13,6 @@ from typing import IO
 import numpy as np
 from rdkit import Chem, rdBase
 
-from gschnet_pyg.contracts import DataError
 from gschnet_pyg.data.arrays import Collector, MoleculeArrays
 from gschnet_pyg.data.cache import cached, short_hash, stat_hash
 from gschnet_pyg.data.checks import check_molecules
@@ -21,6 +20,7 @@ from gschnet_pyg.data.dataset import MoleculeDataset
 from gschnet_pyg.data.download import download
 from gschnet_pyg.data.readers import bar
 from gschnet_pyg.data.units import in_internal_units
+from gschnet_pyg.errors import DataError
 
 URL = "https://deepchemdata.s3-us-west-1.amazonaws.com/datasets/molnet_publish/qm9.zip"
 """Archive of ``gdb9.sdf`` and ``gdb9.sdf.csv``: the one that ``torch_geometric.datasets.QM9`` names."""

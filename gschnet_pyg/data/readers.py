@@ -17,8 +17,8 @@ from ase.io.formats import UnknownFileTypeError
 from rdkit import Chem, rdBase
 from tqdm import tqdm
 
-from gschnet_pyg.contracts import DataError
 from gschnet_pyg.data.arrays import Collector, MoleculeArrays, text_as_numbers
+from gschnet_pyg.errors import DataError
 
 DATABASE_SUFFIXES = (".db", ".json", ".aselmdb")
 """Files that are opened as ASE databases."""

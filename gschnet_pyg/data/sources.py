@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from gschnet_pyg.contracts import DataError
 from gschnet_pyg.data.arrays import MoleculeArrays
 from gschnet_pyg.data.cache import cached_beside
 from gschnet_pyg.data.checks import check_molecules
@@ -15,6 +14,7 @@ from gschnet_pyg.data.demo import open_demo
 from gschnet_pyg.data.npz import read_npz
 from gschnet_pyg.data.readers import DATABASE_SUFFIXES, read_ase_database, read_ase_file, read_sdf
 from gschnet_pyg.data.units import in_internal_units
+from gschnet_pyg.errors import DataError
 
 DEMO = "demo"
 """Name of the built-in set of small organic molecules."""

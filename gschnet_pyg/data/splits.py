@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gschnet_pyg.contracts import DataError
+from gschnet_pyg.errors import DataError
 from gschnet_pyg.files import replace_file
 
 PARTS = ("train", "validation", "test", "excluded")

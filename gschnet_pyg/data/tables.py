@@ -13,8 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from gschnet_pyg.contracts import DataError
 from gschnet_pyg.data.arrays import MoleculeArrays, Property
+from gschnet_pyg.errors import DataError
 
 _log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from ase import units as ase_units
 
-from gschnet_pyg.contracts import DataError
 from gschnet_pyg.data.arrays import MoleculeArrays, Property
+from gschnet_pyg.errors import DataError
 
 _ENERGIES = {
     "eV": ("ev", "electronvolt"),

@@ -19,10 +19,10 @@ from ase.io.extxyz import write_xyz
 from rdkit import Chem
 from torch_geometric.data import Data
 
-from gschnet_pyg.contracts import DataError
 from gschnet_pyg.data.arrays import as_numbers
 from gschnet_pyg.data.dataset import MoleculeDataset
 from gschnet_pyg.data.readers import properties_of
+from gschnet_pyg.errors import DataError
 from gschnet_pyg.files import replace_file
 
 Molecules = Iterable[Atoms | Data] | MoleculeDataset

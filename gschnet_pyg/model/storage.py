@@ -10,7 +10,8 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from gschnet_pyg.contracts import Cutoffs, ModelError, Vocabulary
+from gschnet_pyg.contracts import Cutoffs, Vocabulary
+from gschnet_pyg.errors import ModelError
 from gschnet_pyg.model.gschnet import GSchNet, ModelSettings
 
 FORMAT = 1

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch_geometric.data import Data
 
-from gschnet_pyg.contracts import Cutoffs, DisconnectedMolecule, PlacementSteps, Trajectory, Vocabulary
+from gschnet_pyg.contracts import Cutoffs, PlacementSteps, Trajectory, Vocabulary
+from gschnet_pyg.errors import DisconnectedMolecule
 from gschnet_pyg.neighbors import Neighbors, Pairs, neighbors
 from gschnet_pyg.trajectory.sample import as_trajectory, closest_atom, draw_steps, nearest_first, random_walk
 from gschnet_pyg.trajectory.steps import StepTable, expand_steps

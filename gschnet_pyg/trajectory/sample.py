@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch_geometric.data import Data
 
-from gschnet_pyg.contracts import Cutoffs, DisconnectedMolecule, Trajectory, Vocabulary
+from gschnet_pyg.contracts import Cutoffs, Trajectory, Vocabulary
+from gschnet_pyg.errors import DisconnectedMolecule
 from gschnet_pyg.neighbors import Pairs, neighbors
 
 

@@ -12,10 +12,10 @@ from ase import Atoms
 from rdkit import Chem
 from rdkit.Chem import rdDepictor
 
-from gschnet_pyg.contracts import DataError
 from gschnet_pyg.data.checks import check_elements
 from gschnet_pyg.data.sources import open_dataset
 from gschnet_pyg.data.writing import write_database, write_molecules
+from gschnet_pyg.errors import DataError
 from tests.data.test_sources import write_npz
 
 BAD_MOLECULES = {

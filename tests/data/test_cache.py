@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from gschnet_pyg.contracts import DataError
 from gschnet_pyg.data import sources
 from gschnet_pyg.data.sources import open_dataset
+from gschnet_pyg.errors import DataError
 
 
 @pytest.fixture

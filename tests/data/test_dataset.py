@@ -9,11 +9,11 @@ import torch
 from ase import Atoms
 from torch.utils.data import DataLoader
 
-from gschnet_pyg.contracts import DataError
 from gschnet_pyg.data.arrays import Collector, MoleculeArrays, Property
 from gschnet_pyg.data.dataset import MoleculeDataset
 from gschnet_pyg.data.sources import open_dataset
 from gschnet_pyg.data.writing import write_database
+from gschnet_pyg.errors import DataError
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from ase import Atoms, units
 
-from gschnet_pyg.contracts import DataError
 from gschnet_pyg.data.importing import import_files
 from gschnet_pyg.data.sources import open_dataset
 from gschnet_pyg.data.tables import read_table
+from gschnet_pyg.errors import DataError
 from tests.data.test_sources import assert_same_molecules, write_npz
 
 

@@ -14,10 +14,10 @@ from ase import units
 from rdkit import Chem
 from rdkit.Chem import rdDistGeom
 
-from gschnet_pyg.contracts import DataError
 from gschnet_pyg.data import qm9
 from gschnet_pyg.data.download import download
 from gschnet_pyg.data.qm9 import UNITS, open_qm9
+from gschnet_pyg.errors import DataError
 
 SMILES = ["C", "N", "O", "C#C", "CC"]
 COLUMNS = ["mol_id", "A", "B", "C", "mu", "alpha", "homo", "lumo", "gap", "r2", "zpve", "u0", "u298", "h298", "g298",

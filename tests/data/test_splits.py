@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gschnet_pyg.contracts import DataError
 from gschnet_pyg.data.splits import PARTS, draw_split, load_split, save_split
+from gschnet_pyg.errors import DataError
 
 USABLE = np.arange(100) % 10 != 3
 

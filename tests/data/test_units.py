@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from ase import units
 
-from gschnet_pyg.contracts import DataError
 from gschnet_pyg.data.arrays import MoleculeArrays, Property
 from gschnet_pyg.data.units import energy_factor, in_internal_units, length_factor
+from gschnet_pyg.errors import DataError
 
 
 @pytest.fixture

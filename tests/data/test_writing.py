@@ -11,9 +11,9 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from torch_geometric.data import Data
 
-from gschnet_pyg.contracts import DataError
 from gschnet_pyg.data.sources import open_dataset
 from gschnet_pyg.data.writing import write_database, write_molecules
+from gschnet_pyg.errors import DataError
 from tests.data.test_sources import assert_same_molecules
 
 

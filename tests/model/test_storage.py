@@ -9,7 +9,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from gschnet_pyg.contracts import Cutoffs, ModelError, Vocabulary
+from gschnet_pyg.contracts import Cutoffs, Vocabulary
+from gschnet_pyg.errors import ModelError
 from gschnet_pyg.model.gschnet import GSchNet, ModelSettings
 from gschnet_pyg.model.storage import load_model, save_model
 from gschnet_pyg.trajectory.collate import PlacementCollate

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from gschnet_pyg.contracts import Cutoffs, DisconnectedMolecule, PlacementSteps, Vocabulary
+from gschnet_pyg.contracts import Cutoffs, PlacementSteps, Vocabulary
+from gschnet_pyg.errors import DisconnectedMolecule
 from gschnet_pyg.trajectory.collate import PlacementCollate
 from gschnet_pyg.trajectory.sample import sample_trajectory
 from tests.molecules import molecule, molecules

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
-from gschnet_pyg.contracts import Cutoffs, DisconnectedMolecule, Trajectory
+from gschnet_pyg.contracts import Cutoffs, Trajectory
+from gschnet_pyg.errors import DisconnectedMolecule
 from gschnet_pyg.neighbors import neighbors
 from gschnet_pyg.trajectory.sample import draw_steps, sample_trajectory
 from tests.molecules import SMILES, molecule
