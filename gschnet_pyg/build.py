@@ -10,12 +10,10 @@ import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import (
     EarlyStopping,
-    LearningRateMonitor,
     ModelCheckpoint,
     Timer,
     TQDMProgressBar,
 )
-from lightning.pytorch.loggers import CSVLogger
 
 from gschnet_pyg.contracts import Cutoffs, Vocabulary
 from gschnet_pyg.data.checks import check_elements
@@ -38,7 +36,8 @@ from gschnet_pyg.recipe import (
     QM9Data,
     Recipe,
 )
-from gschnet_pyg.training.callbacks import AveragedWeights, StepLimit, ValidationLine
+from gschnet_pyg.training.callbacks import AveragedWeights, SaveOnInterrupt, StepLimit, ValidationLine
+from gschnet_pyg.training.metrics_file import MetricsFile
 from gschnet_pyg.training.module import PlacementTraining
 from gschnet_pyg.training.optimisation import Cosine, Optimisation, Plateau
 
@@ -79,11 +78,11 @@ def split(recipe: Recipe, molecules: MoleculeDataset, stored: Path) -> Split:
     Molecules that fall apart under the placement rule are in no part.
     """
     if stored.is_file():
-        return load_split(stored, molecules.ids)
+        return load_split(stored, molecules)
     is_usable = connected(molecules, cutoffs(recipe))
     sizes = recipe.split
     drawn = draw_split(is_usable, sizes.train, sizes.validation, sizes.test, recipe.seed)
-    save_split(stored, drawn, molecules.ids)
+    save_split(stored, drawn, molecules)
     return drawn
 
 
@@ -149,6 +148,8 @@ def trainer(recipe: Recipe, directory: Path, steps_per_epoch: int) -> Trainer:
     if training.max_steps is not None:
         max_steps = min(max_steps, training.max_steps)
     has_bar = training.progress_refresh > 0 and sys.stdout.isatty()
+    if training.accelerator == "gpu" and not torch.accelerator.is_available():
+        raise RecipeError("training.accelerator: no GPU can be used here; take cpu or auto")
     return Trainer(
         accelerator=training.accelerator,
         devices=1,
@@ -158,7 +159,7 @@ def trainer(recipe: Recipe, directory: Path, steps_per_epoch: int) -> Trainer:
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
         callbacks=_callbacks(recipe, directory, max_steps, has_bar),
-        logger=CSVLogger(directory, name="metrics"),
+        logger=MetricsFile(directory / "metrics.csv"),
         default_root_dir=directory,
         enable_progress_bar=has_bar,
         enable_model_summary=False,
@@ -176,7 +177,7 @@ def _callbacks(recipe: Recipe, directory: Path, max_steps: int, has_bar: bool) -
             save_last=True,
             enable_version_counter=False,
         ),
-        LearningRateMonitor(),
+        SaveOnInterrupt(directory / "checkpoints" / f"{LAST}.ckpt"),
         ValidationLine(),
         StepLimit(max_steps),
     ]
@@ -206,7 +207,7 @@ def generation_settings(recipe: GenerationRecipe) -> GenerationSettings:
 
 
 def device(name: str) -> torch.device:
-    """The device of a name; ``auto`` takes a GPU if there is one.
+    """The device of a name, ``auto``, ``cpu`` or ``cuda``; ``auto`` takes a GPU if there is one.
 
     Raises:
         RecipeError: if there is no such device.
@@ -215,7 +216,7 @@ def device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         chosen = torch.device(name)
-        torch.empty(0, device=chosen, dtype=torch.float64)
-    except (RuntimeError, AssertionError, TypeError) as error:
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError) as error:
         raise RecipeError(f"device: {name!r} cannot be used here ({str(error).splitlines()[0]})") from None
     return chosen

@@ -6,11 +6,11 @@ import json
 import shutil
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from gschnet_pyg.errors import GschnetError
+from gschnet_pyg.errors import DataError, GschnetError, RecipeError
 
 app = typer.Typer(
     help="Train G-SchNet on molecules, generate new ones, and judge them.",
@@ -34,7 +34,7 @@ def main() -> None:
     """Run the command line; what the user can put right is one line and exit code 2."""
     try:
         app()
-    except GschnetError as error:
+    except (GschnetError, OSError) as error:
         typer.secho(f"error: {error}", fg="red", err=True)
         sys.exit(2)
 
@@ -96,6 +96,7 @@ def generate(
     """
     from gschnet_pyg import run
     from gschnet_pyg.recipe import load_generation_recipe
+    from gschnet_pyg.recipe_files import shipped_recipes
 
     given = {
         "n_molecules": n_molecules,
@@ -106,18 +107,22 @@ def generate(
         "device": device,
         "output": output,
     }
-    changes = [*(overrides or []), *(f"{key}={value}" for key, value in given.items() if value is not None)]
-    is_recipe = source.endswith(".yaml") or (not Path(source).is_dir() and _is_shipped(source))
+    values = {key: value for key, value in given.items() if value is not None}
+    is_recipe = source.endswith((".yaml", ".yml")) or (source in shipped_recipes() and not Path(source).is_dir())
     if is_recipe:
-        recipe = load_generation_recipe(source, changes)
+        recipe = load_generation_recipe(source, overrides or [], values)
     else:
-        recipe = load_generation_recipe(None, [f"run={json.dumps(source)}", *changes])
+        recipe = load_generation_recipe(None, overrides or [], {"run": source, **values})
     result = run.generate(recipe)
+    if result.interrupted:
+        typer.echo(f"\nInterrupted after {result.requested:,} of {recipe.n_molecules:,} molecules.")
     typer.echo(
         f"{result.requested:,} molecules requested, {result.finished:,} finished, {result.abandoned:,} abandoned\n"
         f"The finished ones lie in {result.path}\n"
         f"Next: gschnet-pyg report {result.path} --reference {recipe.run}"
     )
+    if result.interrupted:
+        raise typer.Exit(130)
 
 
 @app.command()
@@ -138,6 +143,8 @@ def report(
     from gschnet_pyg import run
     from gschnet_pyg.validity.report import render, save_report
 
+    if json_file is not None and (json_file.is_dir() or not json_file.absolute().parent.is_dir()):
+        raise DataError(f"{json_file}: cannot be written; name a file in a folder that exists")
     result = run.report(file, reference)
     Console().print(render(result))
     if json_file is not None:
@@ -148,8 +155,8 @@ def report(
 @data_app.command()
 def info(
     source: Annotated[str, typer.Argument(metavar="FILE", help="file of molecules, or `demo`")],
-    placement_cutoff: Annotated[float, typer.Option(help="Å, of the placement rule.")] = 1.7,
-    covalent_factor: Annotated[float, typer.Option(help="Of the placement rule.")] = 1.1,
+    placement_cutoff: Annotated[float, typer.Option(min=0.1, help="Å, of the placement rule.")] = 1.7,
+    covalent_factor: Annotated[float, typer.Option(min=0.1, help="Of the placement rule.")] = 1.1,
 ) -> None:
     """Show what is in a file of molecules.
 
@@ -181,7 +188,6 @@ def import_(
     Example: gschnet-pyg data import molecules.xyz -o molecules.db --properties table.csv --key id --unit gap=Hartree
     """
     from gschnet_pyg.data.importing import import_files
-    from gschnet_pyg.errors import DataError
 
     units = {}
     for text in unit or []:
@@ -228,7 +234,6 @@ def copy(
     to: Annotated[Path | None, typer.Argument(help="file to write; NAME.yaml here by default")] = None,
 ) -> None:
     """Copy a shipped recipe to change it."""
-    from gschnet_pyg.errors import RecipeError
     from gschnet_pyg.recipe_files import find_recipe
 
     source = find_recipe(name)
@@ -254,12 +259,6 @@ def schema() -> None:
     from gschnet_pyg.recipe import json_schema
 
     typer.echo(json.dumps(json_schema(), indent=1))
-
-
-def _is_shipped(name: str) -> Any:
-    from gschnet_pyg.recipe_files import shipped_recipes
-
-    return name in shipped_recipes()
 
 
 if __name__ == "__main__":

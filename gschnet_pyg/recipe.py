@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 
 from gschnet_pyg.errors import RecipeError
 from gschnet_pyg.recipe_files import explain, merge, parse_overrides, read_with_parents
@@ -14,13 +24,28 @@ from gschnet_pyg.recipe_files import explain, merge, parse_overrides, read_with_
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
-Size = Annotated[PositiveInt | Fraction, Field(description="count, or fraction of the usable molecules")]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Name = Annotated[str, Field(pattern=r"^\w[\w.-]*$")]
+
+
+def _no_whole_fraction(size: Any) -> Any:
+    """Keep 1.0, which looks like all molecules, from being read as one molecule."""
+    if isinstance(size, float) and size >= 1:
+        raise ValueError("a fraction is below 1; write a count as a whole number")
+    return size
+
+
+Size = Annotated[PositiveInt | Fraction, BeforeValidator(_no_whole_fraction)]
+OptionalSize = Annotated[Count | Fraction | None, BeforeValidator(_no_whole_fraction)]
+
+
+S = TypeVar("S", bound="Section")
 
 
 class Section(BaseModel):
     """Part of a recipe; unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class FileData(Section):
@@ -56,7 +81,7 @@ class SplitSettings(Section):
 
     train: Size
     validation: Size
-    test: Size | None = None
+    test: OptionalSize = None
     """All that remain where there is none."""
 
 
@@ -185,7 +210,7 @@ class RunSection(Section):
     """Where results go: ``directory/id``."""
 
     directory: Path = Path("runs")
-    id: Annotated[str, Field(pattern=r"^[\w.][\w.-]*$")] | None = None
+    id: Name | None = None
     """An id that exists resumes; one is made up where there is none."""
 
 
@@ -193,8 +218,8 @@ class Recipe(Section):
     """Everything a training run depends on."""
 
     kind: Literal["train"] = "train"
-    name: Annotated[str, Field(pattern=r"^[\w.][\w.-]*$")]
-    seed: Count = 0
+    name: Name
+    seed: Seed = 0
     data: Annotated[FileData | DemoData | QM9Data, Field(discriminator="kind")]
     split: SplitSettings
     atoms: AtomSettings = AtomSettings()
@@ -222,9 +247,9 @@ class GenerationRecipe(Section):
     """Å, smallest distance of a new atom to its focus."""
     grid_spacing: PositiveFloat = 0.05
     """Å."""
-    seed: Count = 0
-    device: str = "auto"
-    """``auto``, ``cpu``, ``cuda``, ..."""
+    seed: Seed = 0
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    """``auto``, ``cpu``, ``cuda`` or ``cuda:0``, ``cuda:1``, ..."""
     output: Path | None = None
     """ASE database, extxyz or SDF by suffix; numbered databases in the run directory where there is none."""
 
@@ -239,20 +264,33 @@ def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         RecipeError: naming the key, what is wrong with it and, for a misspelt one, the nearest right one.
     """
-    recipe = _load(name, overrides, Recipe, {"name": Path(name).stem})
-    assert isinstance(recipe, Recipe)
-    return recipe
+    content = read_with_parents(name)
+    if content.get("kind") == "generate":
+        raise RecipeError(f"{name}: is a recipe for generation; use it with gschnet-pyg generate")
+    default_name = re.sub(r"[^\w.-]+|^[^\w]+", "-", Path(name).stem).strip("-")
+    return _validate(Recipe, str(name), {"name": default_name, **merge(content, parse_overrides(overrides))})
 
 
-def load_generation_recipe(name: str | Path | None, overrides: Sequence[str] = ()) -> GenerationRecipe:
-    """Read a generation recipe; without a name, the overrides alone make one.
+def load_generation_recipe(
+    name: str | Path | None, overrides: Sequence[str] = (), values: Mapping[str, Any] | None = None
+) -> GenerationRecipe:
+    """Read a generation recipe.
+
+    Args:
+        name: path, or name of a recipe that ships with the package; none builds one from the rest alone.
+        overrides: ``key=value``.
+        values: settings by key; they come last.
 
     Raises:
         RecipeError: as :func:`load_recipe`.
     """
-    recipe = _load(name, overrides, GenerationRecipe, {})
-    assert isinstance(recipe, GenerationRecipe)
-    return recipe
+    content = read_with_parents(name) if name is not None else {}
+    if name is not None and content.get("kind") != "generate":
+        raise RecipeError(
+            f"{name}: is a recipe for training (it lacks kind: generate); train it, then name its run directory"
+        )
+    changed = merge(content, parse_overrides(overrides))
+    return _validate(GenerationRecipe, str(name or "settings"), {**changed, **(values or {})})
 
 
 def check_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe | GenerationRecipe:
@@ -267,18 +305,22 @@ def check_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe | Ge
 
 
 def json_schema() -> dict[str, Any]:
-    """JSON schema of recipes of either kind, for editors."""
-    schema = {"anyOf": [kind.model_json_schema(mode="validation") for kind in (Recipe, GenerationRecipe)]}
-    definitions = {name: value for kind in schema["anyOf"] for name, value in kind.pop("$defs", {}).items()}
-    for kind in schema["anyOf"]:
+    """JSON schema of recipe files of either kind, for editors.
+
+    No key is required, since any may come from the recipe that a file extends.
+    """
+    kinds = [kind.model_json_schema() for kind in (Recipe, GenerationRecipe)]
+    sections = {name: section for kind in kinds for name, section in kind.pop("$defs", {}).items()}
+    for section in (*kinds, *sections.values()):
+        section.pop("required", None)
+    for kind in kinds:
         kind["properties"]["extends"] = {"type": "string", "description": "recipe to start from: a name or a path"}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "$defs": definitions}
+    kinds[1]["required"] = ["kind"]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "anyOf": kinds, "$defs": sections}
 
 
-def _load(name: str | Path | None, overrides: Sequence[str], kind: type[Section], defaults: dict[str, Any]) -> Section:
-    content = read_with_parents(name) if name is not None else {}
-    where = str(name) if name is not None else "settings"
+def _validate(kind: type[S], where: str, content: dict[str, Any]) -> S:
     try:
-        return kind.model_validate({**defaults, **merge(content, parse_overrides(overrides))})
+        return kind.model_validate(content)
     except ValidationError as error:
         raise RecipeError(explain(where, error, kind)) from None

@@ -40,7 +40,7 @@ def find_recipe(name: str | Path, beside: Path | None = None) -> Path:
     Raises:
         RecipeError: if there is neither; names the nearest one that ships.
     """
-    for path in (Path(name), *([beside / name] if beside else [])):
+    for path in (*([beside / name] if beside else []), Path(name)):
         if path.is_file():
             return path
     shipped = shipped_recipes()
@@ -108,21 +108,29 @@ def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
     return result
 
 
-def merge(base: Any, change: Any) -> Any:
+def merge(base: Any, change: Any, place: str = "") -> Any:
     """Lay a change over a base: mappings key by key, list entries by number, everything else replaced.
 
     A mapping whose ``kind`` changes is replaced as a whole.
+
+    Raises:
+        RecipeError: naming ``place``, the key so far, if a list has no such entry.
     """
     if isinstance(base, list) and isinstance(change, dict) and change:
         entries = list(base)
         for key, value in change.items():
             if not str(key).isdigit() or int(key) >= len(entries):
-                raise RecipeError(f"list entry {key!r}: the list has entries 0 to {len(entries) - 1}")
-            entries[int(key)] = merge(entries[int(key)], value)
+                raise RecipeError(f"{place}.{key}: no such entry; the list has entries 0 to {len(entries) - 1}")
+            entries[int(key)] = merge(entries[int(key)], value, f"{place}.{key}")
         return entries
-    if isinstance(base, dict) and isinstance(change, dict) and change.get("kind", base.get("kind")) == base.get("kind"):
-        return {**base, **{key: merge(base[key], value) if key in base else value for key, value in change.items()}}
-    return change
+    if not (isinstance(base, dict) and isinstance(change, dict)):
+        return change
+    if {"kind"} <= base.keys() & change.keys() and base["kind"] != change["kind"]:
+        return change
+    merged = dict(base)
+    for key, value in change.items():
+        merged[key] = merge(base[key], value, f"{place}.{key}".lstrip(".")) if key in base else value
+    return merged
 
 
 def explain(where: str, error: ValidationError, model: type[BaseModel]) -> str:

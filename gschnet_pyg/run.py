@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
-import sqlite3
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import ase.db
 import numpy as np
 import torch
 from ase import Atoms
@@ -24,13 +23,15 @@ from gschnet_pyg import build
 from gschnet_pyg.contracts import ValidityReport
 from gschnet_pyg.data.cache import user_cache
 from gschnet_pyg.data.dataset import MoleculeDataset
+from gschnet_pyg.data.readers import database_metadata
 from gschnet_pyg.data.sources import DEMO, open_dataset
-from gschnet_pyg.data.splits import load_split
+from gschnet_pyg.data.splits import Split, load_split
 from gschnet_pyg.data.writing import check_writable, write_molecules
 from gschnet_pyg.errors import DataError
 from gschnet_pyg.generation.sampler import generate as generate_attempts
 from gschnet_pyg.recipe import FileData, GenerationRecipe, Recipe
 from gschnet_pyg.run_directory import RunDirectory
+from gschnet_pyg.training.module import PlacementTraining
 from gschnet_pyg.validity.checks import ValidityOptions
 from gschnet_pyg.validity.judging import judge_all
 from gschnet_pyg.validity.metrics import summarise
@@ -54,6 +55,7 @@ class GenerationResult:
     path: Path
     requested: int
     finished: int
+    interrupted: bool = False
 
     @property
     def abandoned(self) -> int:
@@ -72,48 +74,57 @@ def train(recipe: Recipe, say: Say = print) -> TrainingResult:
         Run directory, with the model exported, and the losses of the best weights.
 
     Raises:
-        GschnetError: if the recipe, the data or the stored run cannot be used.
+        GschnetError: if the recipe, the data or the stored run cannot be used, or the loss is no number any more.
     """
     recipe = _with_absolute_paths(recipe)
     directory = RunDirectory.of(recipe)
     directory.check_recipe(recipe)
+    last = directory.checkpoint(build.LAST)
+    resumes = last.is_file() and bool(directory.read_checkpoint(build.LAST))
     molecules = build.dataset(recipe)
     parts = build.split(recipe, molecules, directory.split_file)
     directory.store_recipe(recipe)
     module = build.training_module(recipe)
-    last = directory.checkpoint(build.LAST)
-    say(
-        f"{'Resuming' if last.is_file() else 'Training'} {directory.path}: {len(parts.train):,} molecules, "
-        f"{len(parts.validation):,} for validation, {len(parts.test):,} for the test"
-        + (
-            f"; {len(parts.excluded):,} fall apart under the placement rule and are left out"
-            * bool(len(parts.excluded))
-        )
-    )
-    if recipe.cutoffs.model < recipe.cutoffs.prediction:
-        say("Warning: cutoffs.model is below cutoffs.prediction; predictors then do not hear all of their focus.")
     datamodule = build.datamodule(recipe, molecules, parts)
+    _say_what_begins(recipe, directory, parts, module, resumes, say)
+    directory.model_file.unlink(missing_ok=True)  # from now on the best checkpoint is newer
     with _quiet_lightning():
         trainer = build.trainer(recipe, directory.path, len(datamodule.train_dataloader()))
-        if trainer.accelerator.__class__.__name__ == "CPUAccelerator":
-            say("On the CPU: a GPU trains large models much faster.")
-        n_weights = sum(weight.numel() for weight in module.parameters())
-        say(f"The model has {n_weights:,} weights.")
         try:
-            trainer.fit(module, datamodule, ckpt_path=last if last.is_file() else None, weights_only=True)
+            trainer.fit(module, datamodule, ckpt_path=last if resumes else None, weights_only=True)
         except (KeyboardInterrupt, SystemExit):  # Lightning turns the one into the other
-            say(f"\nInterrupted. The same command with run.id={directory.path.name} goes on from the last validation.")
+            say(f"\nInterrupted. The same command with run.id={directory.path.name} goes on where it stopped.")
             raise
-        module.model = directory.export_model()
+        module.model = directory.best_model()
+        best = directory.read_checkpoint(build.BEST)
         tested = trainer.test(module, datamodule, verbose=False)[0] if len(parts.test) else {}
-    best = torch.load(directory.checkpoint(build.BEST), map_location="cpu", weights_only=True)
     losses = {"validation/loss": _best_score(best), **tested}
     directory.store_losses(losses)
+    directory.export(module.model)
     return TrainingResult(directory.path, losses)
+
+
+def _say_what_begins(
+    recipe: Recipe, directory: RunDirectory, parts: Split, module: PlacementTraining, resumes: bool, say: Say
+) -> None:
+    """Counts, and warnings about settings that seldom are meant."""
+    n_apart, n_weights = len(parts.excluded), sum(weight.numel() for weight in module.parameters())
+    say(
+        f"{'Resuming' if resumes else 'Training'} {directory.path}: {len(parts.train):,} molecules, "
+        f"{len(parts.validation):,} for validation, {len(parts.test):,} for the test; {n_weights:,} weights"
+    )
+    if n_apart:
+        say(f"{n_apart:,} molecules fall apart under the placement rule and are left out.")
+    if recipe.cutoffs.model < recipe.cutoffs.prediction:
+        say("Warning: cutoffs.model is below cutoffs.prediction; predictors then do not hear all of their focus.")
+    if recipe.training.accelerator == "cpu" or not torch.accelerator.is_available():
+        say("On the CPU: a GPU trains large models much faster.")
 
 
 def generate(recipe: GenerationRecipe, progress: bool = True) -> GenerationResult:
     """Generate molecules with the model of a run directory.
+
+    Interrupted, it stores what is finished; the attempts that had not ended are then no part of the counts.
 
     Args:
         recipe: what to do.
@@ -127,26 +138,26 @@ def generate(recipe: GenerationRecipe, progress: bool = True) -> GenerationResul
     """
     directory = RunDirectory(recipe.run)
     model = directory.model().to(build.device(recipe.device))
-    output = recipe.output or _next_database(directory.path / "generated")
-    check_writable(output)
-    if output.exists():
-        raise DataError(f"{output}: exists already; name another output, or remove it")
-    attempts = tqdm(
-        generate_attempts(model, build.generation_settings(recipe)),
-        "generating",
-        total=recipe.n_molecules,
-        unit=" molecules",
-        disable=None if progress else True,
-    )
-    finished = sorted((attempt for attempt in attempts if attempt.is_finished), key=lambda attempt: attempt.number)
-    settings = recipe.model_dump(mode="json", exclude={"output"})
-    counts = {"requested": recipe.n_molecules, "finished": len(finished)}
-    write_molecules(
-        output,
-        (Atoms(attempt.z, attempt.pos, info={"number": attempt.number}) for attempt in finished),
-        metadata={"gschnet_pyg": {"version": gschnet_pyg.__version__, "settings": settings, **counts}},
-    )
-    return GenerationResult(output, recipe.n_molecules, len(finished))
+    attempts = generate_attempts(model, build.generation_settings(recipe))
+    with _reserved(recipe.output, directory.path / "generated") as output:
+        ended, interrupted = [], False
+        bar = tqdm(total=recipe.n_molecules, desc="generating", unit=" molecules", disable=None if progress else True)
+        try:
+            for attempt in attempts:
+                ended.append(attempt)
+                bar.update()
+        except KeyboardInterrupt:
+            interrupted = True
+        bar.close()
+        finished = sorted((attempt for attempt in ended if attempt.is_finished), key=lambda attempt: attempt.number)
+        settings = recipe.model_dump(mode="json", exclude={"output"})
+        counts = {"requested": len(ended), "finished": len(finished)}
+        write_molecules(
+            output,
+            (Atoms(attempt.z, attempt.pos, info={"number": attempt.number}) for attempt in finished),
+            metadata={"gschnet_pyg": {"version": gschnet_pyg.__version__, "settings": settings, **counts}},
+        )
+    return GenerationResult(output, len(ended), len(finished), interrupted)
 
 
 def report(
@@ -166,15 +177,17 @@ def report(
         GschnetError: if a file cannot be read.
     """
     options = options or ValidityOptions()
+    counts = stored_counts(path)
     pieces: list[tuple[np.ndarray, np.ndarray]] = []
-    counts = _counts(path)
     if counts.get("finished") != 0:
-        molecules = open_dataset(path, properties=(), progress=progress)
+        molecules = open_dataset(path, properties=(), progress=progress, cache=False)
         z, pos = molecules.z, molecules.pos
         pieces = [(z[a:b], pos[a:b]) for a, b in pairwise(molecules.offsets.tolist())]
     known = _judged_reference(reference, options, progress) if reference is not None else None
     verdicts = judge_all(pieces, options, progress=progress)
-    return summarise(verdicts, options=options, requested=counts.get("requested"), reference=known)
+    # counts of another number of molecules belong to a file that has been changed since
+    requested = counts.get("requested") if counts.get("finished") == len(pieces) else None
+    return summarise(verdicts, options=options, requested=requested, reference=known)
 
 
 def _judged_reference(reference: str | Path, options: ValidityOptions, progress: bool) -> Reference:
@@ -186,25 +199,22 @@ def _judged_reference(reference: str | Path, options: ValidityOptions, progress:
         )
     directory = RunDirectory(Path(reference))
     molecules: MoleculeDataset = build.dataset(directory.recipe())
-    parts = load_split(directory.split_file, molecules.ids)
+    parts = load_split(directory.split_file, molecules)
     judged = judge_reference(molecules, options, cache=cache, progress=progress)
     return judged.with_seen(np.concatenate([parts.train, parts.validation]))
 
 
-def _counts(path: Path) -> dict[str, Any]:
+def stored_counts(path: Path) -> dict[str, int]:
     """Counts that :func:`generate` stored with a file that it has written; none for any other file."""
     beside = Path(f"{path}.json")
-    metadata: dict[str, Any] = {}
+    metadata: Any = {}
     if path.suffix == ".db" and path.is_file():
-        try:
-            with ase.db.connect(path) as database:  # type: ignore[no-untyped-call]
-                metadata = database.metadata
-        except (sqlite3.Error, ValueError):
-            pass  # opening its molecules says what is wrong
+        metadata = database_metadata(path)
     elif beside.is_file():
-        metadata = json.loads(beside.read_text(encoding="utf-8"))
-    counts: dict[str, Any] = metadata.get("gschnet_pyg", {})
-    return counts
+        with suppress(ValueError):  # not ours
+            metadata = json.loads(beside.read_text(encoding="utf-8"))
+    ours = metadata.get("gschnet_pyg") if isinstance(metadata, dict) else None
+    return {name: int(ours[name]) for name in ("requested", "finished") if name in ours} if ours else {}
 
 
 def _with_absolute_paths(recipe: Recipe) -> Recipe:
@@ -217,12 +227,31 @@ def _with_absolute_paths(recipe: Recipe) -> Recipe:
     return recipe
 
 
-def _next_database(folder: Path) -> Path:
-    """``1.db``, ``2.db``, ... whichever is the first that is not there."""
-    number = 1
-    while (path := folder / f"{number}.db").exists():
-        number += 1
-    return path
+@contextmanager
+def _reserved(output: Path | None, folder: Path) -> Iterator[Path]:
+    """Take a file name before any work is done: the given one, or the first of ``1.db``, ``2.db``, ... in a folder.
+
+    Nobody else can take it meanwhile; it is free again if the work fails.
+
+    Raises:
+        DataError: if the given name is taken or cannot be written.
+    """
+    numbered = (folder / f"{number}.db" for number in itertools.count(1))
+    for path in numbered if output is None else [output]:
+        check_writable(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.open("x").close()
+        except FileExistsError:
+            if output is not None:
+                raise DataError(f"{path}: exists already; name another output, or remove it") from None
+            continue
+        break
+    try:
+        yield path
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _best_score(checkpoint: dict[str, Any]) -> float:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import secrets
 import socket
+import zipfile
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +24,11 @@ from gschnet_pyg.model.gschnet import GSchNet
 from gschnet_pyg.model.storage import load_model, save_model
 from gschnet_pyg.recipe import Recipe, load_recipe
 
-DECIDED = ("seed", "data", "split", "atoms", "cutoffs", "model")
-"""Parts of a recipe that a resumed run cannot change."""
+DECIDED = (
+    *("seed", "data", "split", "atoms", "cutoffs", "model"),
+    *(f"training.{key}" for key in ("batch_size", "steps_drawn", "optimizer", "schedule", "label_width", "ema_decay")),
+)
+"""Parts of a recipe that a resumed run cannot change; limits, workers and the like it can."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,7 @@ class RunDirectory:
             return
         stored = self.recipe()
         for part in DECIDED:
-            if getattr(stored, part) != getattr(recipe, part):
+            if attrgetter(part)(stored) != attrgetter(part)(recipe):
                 raise RecipeError(
                     f"{part}: differs from {self.recipe_file}, which this run would resume; "
                     "give the run another id, or leave that part as it was"
@@ -96,36 +102,53 @@ class RunDirectory:
         with replace_file(self.losses_file) as temporary:
             temporary.write_text(json.dumps(losses, indent=1) + "\n", encoding="utf-8")
 
-    def export_model(self) -> GSchNet:
-        """Write the model of the best checkpoint.
+    def read_checkpoint(self, name: str) -> dict[str, Any]:
+        """Content of a checkpoint, on the CPU.
 
         Raises:
-            ModelError: if there is no checkpoint.
+            ModelError: if it is missing or damaged.
         """
-        checkpoint = self.checkpoint(build.BEST)
-        if not checkpoint.is_file():
+        path = self.checkpoint(name)
+        if not path.is_file():
             raise ModelError(
                 f"{self.path}: no model.safetensors and no checkpoint; train first (gschnet-pyg train RECIPE)"
             )
-        stored = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        model = build.model(self.recipe())
-        prefix = "model."
-        model.load_state_dict(
-            {key.removeprefix(prefix): value for key, value in stored["state_dict"].items() if key.startswith(prefix)}
-        )
-        with replace_file(self.model_file) as temporary:
-            save_model(temporary, model, {"steps": stored["global_step"], "epoch": stored["epoch"]})
-        return model.eval()
+        try:
+            content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, zipfile.BadZipFile, KeyError) as error:
+            raise ModelError(
+                f"{path}: damaged checkpoint ({str(error).splitlines()[0]}); remove it, or restore it from a backup"
+            ) from None
+        return content
 
-    def model(self) -> GSchNet:
-        """The trained model; of the best checkpoint where training has not come to its end.
+    def best_model(self) -> GSchNet:
+        """The model of the best checkpoint.
 
         Raises:
-            ModelError: if the directory or the model is missing.
+            ModelError: if there is no checkpoint, or it is damaged.
+        """
+        model = build.model(self.recipe())
+        prefix = "model."
+        weights = self.read_checkpoint(build.BEST)["state_dict"]
+        model.load_state_dict(
+            {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
+        )
+        return model.eval()
+
+    def export(self, model: GSchNet) -> None:
+        """Write the trained model."""
+        with replace_file(self.model_file) as temporary:
+            save_model(temporary, model)
+
+    def model(self) -> GSchNet:
+        """The trained model; while training has not come to its end, that of the best checkpoint.
+
+        Raises:
+            ModelError: if the directory or the model is missing or damaged.
         """
         if not self.path.is_dir():
             raise ModelError(f"{self.path}: no such run directory")
-        return load_model(self.model_file) if self.model_file.is_file() else self.export_model()
+        return load_model(self.model_file) if self.model_file.is_file() else self.best_model()
 
 
 def new_id(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -119,11 +120,59 @@ def test_files_that_are_no_recipes(tmp_path: Path) -> None:
         load_recipe(write(tmp_path / "tag.yaml", "seed: !!python/object/apply:os.getcwd []\n"))
 
 
+def test_a_file_finds_its_parent_beside_itself_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sub").mkdir()
+    write(tmp_path / "base.yaml", "extends: demo\nseed: 1\n")
+    write(tmp_path / "sub" / "base.yaml", "extends: demo\nseed: 2\n")
+    child = write(tmp_path / "sub" / "child.yaml", "extends: base.yaml\nkind: train\n")
+    monkeypatch.chdir(tmp_path)
+    assert load_recipe(child).seed == 2
+
+
+def test_the_order_of_overrides_does_not_matter() -> None:
+    settings = ["data.kind=file", "data.path=x.sdf"]
+    assert load_recipe("qm9", settings) == load_recipe("qm9", settings[::-1])
+
+
+def test_a_file_name_that_is_no_run_name(tmp_path: Path) -> None:
+    assert load_recipe(write(tmp_path / "my räcipe (1).yaml", "extends: demo\n")).name == "my-räcipe-1"
+
+
 def test_generation_recipes() -> None:
     recipe = load_generation_recipe(None, ["run=runs/a", "n_molecules=5", "temperature=0.03"])
     assert (recipe.run, recipe.n_molecules, recipe.temperature) == (Path("runs/a"), 5, 0.03)
     with pytest.raises(RecipeError, match="did you mean 'temperature'"):
         load_generation_recipe("generate/quick", ["temprature=1"])
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "recipes").rglob("*.yaml")), ids=lambda path: path.stem)
+def test_shipped_recipes_fit_the_schema(path: Path) -> None:
+    """Checked with the subset of JSON schema that editors rely on: known keys, at every level."""
+    schema = json_schema()
+
+    def resolve(node: dict[str, Any]) -> list[dict[str, Any]]:
+        if "$ref" in node:
+            node = schema["$defs"][node["$ref"].rpartition("/")[2]]
+        return [found for option in node.get("anyOf", node.get("oneOf", [])) for found in resolve(option)] or [node]
+
+    def unknown(value: Any, node: dict[str, Any], place: str) -> list[str]:
+        if not isinstance(value, dict):
+            return []
+        options = [option for option in resolve(node) if "properties" in option]
+        tried = [
+            [f"{place}.{key}" for key in value if key not in option["properties"]]
+            + [
+                bad
+                for key in value.keys() & option["properties"].keys()
+                for bad in unknown(value[key], option["properties"][key], f"{place}.{key}")
+            ]
+            for option in options
+        ]
+        return min(tried, key=len)
+
+    content = yaml.safe_load(path.read_text())
+    assert unknown(content, schema, path.stem) == []
+    assert unknown({**content, "sede": 1}, schema, path.stem) == [f"{path.stem}.sede"]
 
 
 def test_schema_knows_every_key_and_its_description() -> None:

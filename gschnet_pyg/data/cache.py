@@ -18,7 +18,7 @@ from filelock import FileLock
 from gschnet_pyg.data.arrays import MoleculeArrays, Property
 from gschnet_pyg.errors import DataError
 
-_FORMAT = 1
+_FORMAT = 2  # another one whenever a file would be converted otherwise
 _log = logging.getLogger(__name__)
 
 

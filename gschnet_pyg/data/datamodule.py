@@ -47,6 +47,7 @@ class TrajectorySampler(Sampler[tuple[int, int]]):
     def __init__(self, n_molecules: int, seed: int, fixed: bool = False) -> None:
         self.n_molecules, self.seed, self.fixed = n_molecules, seed, fixed
         self.epoch = 0
+        self.done = (0, 0)  # epoch that was interrupted, and the molecules of it that were seen
 
     def __len__(self) -> int:
         return self.n_molecules
@@ -62,7 +63,8 @@ class TrajectorySampler(Sampler[tuple[int, int]]):
         order = np.arange(self.n_molecules)
         if not self.fixed:
             np.random.default_rng(for_order).shuffle(order)
-        return ((index, seeds[index]) for index in order.tolist())
+        first = self.done[1] if self.epoch == self.done[0] else 0
+        return ((index, seeds[index]) for index in order[first:].tolist())
 
 
 @dataclass(frozen=True)
@@ -108,10 +110,23 @@ class MoleculeDataModule(LightningDataModule):
         super().__init__()
         self.dataset, self.split, self.loading, self.seed = dataset, split, loading, seed
         self.collate = PlacementCollate(vocabulary, cutoffs, loading.steps_drawn, conditions)
+        self._done = (0, 0)
+
+    def state_dict(self) -> dict[str, int]:
+        """Where in an epoch a checkpoint was written, so that a resumed run goes on with the molecules not yet seen."""
+        assert self.trainer is not None
+        batches = self.trainer.fit_loop.epoch_loop.batch_progress.current.completed
+        return {"epoch": self.trainer.current_epoch, "molecules": batches * self.loading.batch_size}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Called by Lightning before a resumed run asks for its loaders."""
+        self._done = (state_dict["epoch"], state_dict["molecules"])
 
     def train_dataloader(self) -> DataLoader[PlacementSteps]:
         """Shuffled anew, with new trajectories, in every epoch."""
-        return self._loader(self.split.train, self.loading.train_workers, fixed=False)
+        loader = self._loader(self.split.train, self.loading.train_workers, fixed=False)
+        loader.sampler.done = self._done  # type: ignore[attr-defined]
+        return loader
 
     def val_dataloader(self) -> DataLoader[PlacementSteps]:
         """The same trajectories in every epoch."""

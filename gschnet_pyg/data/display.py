@@ -35,7 +35,8 @@ def _properties(summary: DatasetSummary) -> Table:
         table.add_column(column, justify="right")
     for name, entry in summary.properties.items():
         numbers = (f"{value:.6g}" for value in (entry.minimum, entry.mean, entry.maximum))
-        table.add_row(name, entry.unit or "-", str(entry.size), *numbers)
+        # as text: a name or unit in brackets is no markup
+        table.add_row(Text(name), Text(entry.unit or "-"), str(entry.size), *numbers)
     return table
 
 

@@ -16,7 +16,7 @@ from gschnet_pyg.data.readers import bar
 from gschnet_pyg.data.sources import reader_for
 from gschnet_pyg.data.tables import join, read_table
 from gschnet_pyg.data.units import in_internal_units
-from gschnet_pyg.data.writing import write_database
+from gschnet_pyg.data.writing import check_writable, write_database
 from gschnet_pyg.errors import DataError
 
 _log = logging.getLogger(__name__)
@@ -37,9 +37,9 @@ def import_files(
 
     Args:
         files: in any format that :func:`gschnet_pyg.data.sources.open_dataset` opens.
-        output: the database; ends in ``.db``.
+        output: the database; ends in ``.db``, and is not there yet.
         properties_table: CSV file, gzipped or not, with more properties; columns of text are passed over.
-        key: its column that names the molecule: a property of the files, or ``id``.
+        key: its column that names the molecule: a property of the files, or, of a single file, ``id``.
         units: property -> unit, in files and table; energies become eV.
         distance_unit: of the positions in the files; Å by default.
         missing: whether a molecule without a row in the table is an error or left out.
@@ -49,20 +49,25 @@ def import_files(
         Number of molecules written. Properties that only some files have are left out, with a warning.
 
     Raises:
-        DataError: if a file cannot be used, a unit belongs to no property, or the table does not fit.
+        DataError: if the output exists or cannot be written, a file cannot be used, a unit belongs to no property,
+            or the table does not fit.
     """
+    output = Path(output)
+    check_writable(output, (".db",))
     if not files:
         raise DataError("there are no files to import")
     if (properties_table is None) != (key is None):
         raise DataError("a table of properties and the key to join it by go together; give both or neither")
-    if clash := [file for file in files if Path(file).resolve() == Path(output).resolve()]:
+    if clash := [file for file in files if Path(file).resolve() == output.resolve()]:
         raise DataError(f"{clash[0]}: cannot be both read and written; name another output")
+    if output.exists():
+        raise DataError(f"{output}: is there already; name another output, or remove it first")
     sources = [reader_for(Path(file))(Path(file), progress) for file in files]
     if properties_table is not None and key is not None:
         table = read_table(Path(properties_table), key)
         if table.text:
             _log.warning("%s: columns of text are passed over: %s", table.path, ", ".join(table.text))
-        sources = [join(arrays, table, missing) for arrays in sources]
+        sources = join(sources, table, missing)
     units = dict(units or {})
     known = {name for arrays in sources for name in (*arrays.properties, *arrays.unusable)}
     if strange := sorted(set(units) - known):
@@ -70,7 +75,7 @@ def import_files(
     sources = [_checked(arrays, units, distance_unit) for arrays in sources]
     names = _common_properties(sources)
     total = sum(len(arrays) for arrays in sources)
-    rows = bar(_molecules(sources, names), f"writing {Path(output).name}", progress, total)
+    rows = bar(_molecules(sources, names), f"writing {output.name}", progress, total)
     stated = {name: sources[0].properties[name].unit or "" for name in names}
     return write_database(output, rows, units=stated)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import ase.db
 import ase.io
@@ -37,6 +38,30 @@ def off(progress: bool) -> bool | None:
     return None if progress else True
 
 
+def check_file(path: Path) -> None:
+    """Refuse what is no file, or an empty one.
+
+    Raises:
+        DataError: saying which.
+    """
+    if not path.exists():
+        raise DataError(f"{path}: no such file")
+    if not path.is_file():
+        raise DataError(f"{path}: is a folder; name the file of molecules in it")
+    if not path.stat().st_size:
+        raise DataError(f"{path}: is empty; restore it from the original")
+
+
+def database_metadata(path: Path) -> dict[str, Any]:
+    """Metadata of an ASE database, which is left as it is.
+
+    Raises:
+        DataError: if there is no such file, or it is damaged or no ASE database.
+    """
+    with _open_database(path) as database:
+        return dict(database.metadata)
+
+
 def read_ase_database(path: Path, progress: bool = True) -> MoleculeArrays:
     """Read an ASE database: properties from ``row.data``, numeric key-value pairs and the stored energy.
 
@@ -45,11 +70,8 @@ def read_ase_database(path: Path, progress: bool = True) -> MoleculeArrays:
     Raises:
         DataError: if the database is damaged or empty, or a cell is periodic.
     """
-    if path.suffix == ".db":
-        _check_sqlite(path)
     collector = Collector(str(path), "row")
-    try:
-        database = ase.db.connect(path, use_lock_file=False)  # type: ignore[no-untyped-call]
+    with _open_database(path) as database:
         metadata: dict[str, Any] = database.metadata
         for row in bar(database.select(), f"reading {path.name}", progress, database.count()):
             if row.pbc.any():
@@ -58,27 +80,43 @@ def read_ase_database(path: Path, progress: bool = True) -> MoleculeArrays:
             if "energy" in row:
                 properties.setdefault("energy", row.energy)
             collector.add(row.id, row.numbers, row.positions, properties)
-    except DataError:
-        raise
-    except (sqlite3.Error, json.JSONDecodeError, ValueError, KeyError, OSError, EOFError, AssertionError) as error:
-        raise DataError(f"{path}: damaged or no ASE database ({error}); restore it from the original") from error
-    except ImportError as error:
-        raise DataError(f"{path}: ASE needs another package to open this database ({error})") from error
     return collector.finish(metadata.get("_distance_unit"), metadata.get("_property_unit_dict"))
 
 
+@contextmanager
+def _open_database(path: Path) -> Iterator[Any]:
+    """An ASE database to read, whatever the case of its suffix; each failure is a ``DataError``."""
+    check_file(path)
+    kind = path.suffix.lower().removeprefix(".")
+    try:
+        if kind == "db":
+            _check_sqlite(path)
+        yield ase.db.connect(path, type=kind, use_lock_file=False)  # type: ignore[no-untyped-call]
+    except DataError:
+        raise
+    except ImportError as error:
+        raise DataError(f"{path}: ASE needs another package to open this database ({error})") from error
+    except Exception as error:  # ASE raises whatever comes up
+        raise DataError(f"{path}: damaged or no ASE database ({error}); restore it from the original") from error
+
+
 def _check_sqlite(path: Path) -> None:
-    """Refuse what is no SQLite file, or shorter than its header says: SQLite would read what is left of it."""
+    """Refuse what is no ASE database: ASE would write its tables into any other SQLite file.
+
+    A file shorter than its header says is refused too: SQLite would read what is left of it.
+    """
     with path.open("rb") as file:
         header = file.read(100)
-    if not header:
-        raise DataError(f"{path}: is empty; restore it from the original")
     if len(header) < 100 or not header.startswith(b"SQLite format 3\0"):
         raise DataError(f"{path}: is no ASE database (not an SQLite file)")
     page_size, counter, n_pages, valid_for = struct.unpack(">16xH6xII60xI4x", header)
     # a page size of 1 means 65,536; the number of pages only counts if the last writer kept it
     if counter == valid_for and path.stat().st_size < n_pages * (65536 if page_size == 1 else page_size):
         raise DataError(f"{path}: is truncated; restore it from the original")
+    with closing(sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True)) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'systems'")
+        if tables.fetchone() is None:
+            raise DataError(f"{path}: is no ASE database (an SQLite file without the table 'systems')")
 
 
 def read_ase_file(path: Path, progress: bool = True) -> MoleculeArrays:
@@ -90,7 +128,8 @@ def read_ase_file(path: Path, progress: bool = True) -> MoleculeArrays:
         DataError: if the format is unknown, the file damaged or empty, or a cell periodic.
     """
     collector = Collector(str(path))
-    frames = enumerate(bar(ase.io.iread(path, index=":"), f"reading {path.name}", progress))
+    stream = ase.io.iread(path, index=":", do_not_split_by_at_sign=True)
+    frames = enumerate(bar(stream, f"reading {path.name}", progress))
     record = -1
     while True:
         try:
@@ -119,8 +158,6 @@ def read_sdf(path: Path, progress: bool = True) -> MoleculeArrays:
     Raises:
         DataError: naming the record that RDKit cannot parse or that has no coordinates in space.
     """
-    if not path.stat().st_size:
-        raise DataError(f"{path}: is empty")
     collector = Collector(str(path))
     for record, mol in enumerate(sdf_molecules(path, progress)):
         where = f"{path}, record {record}"

@@ -12,7 +12,7 @@ from gschnet_pyg.data.checks import check_molecules
 from gschnet_pyg.data.dataset import MoleculeDataset
 from gschnet_pyg.data.demo import open_demo
 from gschnet_pyg.data.npz import read_npz
-from gschnet_pyg.data.readers import DATABASE_SUFFIXES, read_ase_database, read_ase_file, read_sdf
+from gschnet_pyg.data.readers import DATABASE_SUFFIXES, check_file, read_ase_database, read_ase_file, read_sdf
 from gschnet_pyg.data.units import in_internal_units
 from gschnet_pyg.errors import DataError
 
@@ -26,6 +26,7 @@ def open_dataset(
     properties: Sequence[str] | None = None,
     units: Mapping[str, str] | None = None,
     distance_unit: str | None = None,
+    cache: bool = True,
     cache_dir: Path | None = None,
     progress: bool = True,
 ) -> MoleculeDataset:
@@ -40,6 +41,8 @@ def open_dataset(
         properties: names to carry; all that every molecule has by default.
         units: property -> unit in the source; energies become eV, other properties keep the unit.
         distance_unit: of the positions in the source; Å by default.
+        cache: whether to keep the converted file; without, it is read into memory and nothing is written. The
+            built-in set, which takes long to make, is kept in any case.
         cache_dir: folder for the cache instead.
         progress: show a bar while converting.
 
@@ -56,8 +59,10 @@ def open_dataset(
         return open_demo(properties=properties, cache_dir=cache_dir, progress=progress)
     path = Path(source)
     reader = reader_for(path)
-    options = [reader.__name__, path.name, sorted((units or {}).items()), distance_unit]
     build = partial(_convert, path, reader, units, distance_unit, progress)
+    if not cache:
+        return MoleculeDataset(build(), properties)
+    options = [reader.__name__, path.name, sorted((units or {}).items()), distance_unit]
     return MoleculeDataset(cached_beside(path, options, build, cache_dir), properties)
 
 
@@ -65,12 +70,11 @@ def reader_for(path: Path) -> Callable[[Path, bool], MoleculeArrays]:
     """The reader for a file, by its suffix.
 
     Raises:
-        DataError: if there is no such file.
+        DataError: if there is no such file, or it is empty.
     """
     if not path.exists():
         raise DataError(f"{path}: no such file (nor is it the built-in set {DEMO!r})")
-    if not path.is_file():
-        raise DataError(f"{path}: is a folder; name the file of molecules in it")
+    check_file(path)
     suffix = path.suffix.lower()
     if suffix in DATABASE_SUFFIXES:
         return read_ase_database

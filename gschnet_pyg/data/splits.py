@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from gschnet_pyg.data.dataset import MoleculeDataset
 from gschnet_pyg.errors import DataError
 from gschnet_pyg.files import replace_file
 
@@ -59,31 +61,30 @@ def draw_split(
     return Split(np.sort(chosen[0]), np.sort(chosen[1]), np.sort(chosen[2]), np.flatnonzero(~is_usable))
 
 
-def save_split(path: Path, split: Split, ids: np.ndarray) -> None:
-    """Write a split as ids of the original file, ``.npz``."""
-    if len(np.unique(ids)) < len(ids):
-        raise DataError("the ids of the molecules are not unique; a split could not be told from them")
+def save_split(path: Path, split: Split, molecules: MoleculeDataset) -> None:
+    """Write a split as ids of the original file, ``.npz``, with the fingerprint of the data."""
+    parts = {part: molecules.ids[getattr(split, part)] for part in PARTS}
     with replace_file(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **{part: ids[getattr(split, part)] for part in PARTS})
+        np.savez_compressed(file, fingerprint=np.array(molecules.fingerprint), **parts)
 
 
-def load_split(path: Path, ids: np.ndarray) -> Split:
-    """Read a split that :func:`save_split` wrote, for a dataset with these ids.
+def load_split(path: Path, molecules: MoleculeDataset) -> Split:
+    """Read a split that :func:`save_split` wrote for the same molecules.
 
     Raises:
-        DataError: if the file is damaged or names molecules that the dataset lacks.
+        DataError: if the file is damaged or the data are not those that were split.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
             wanted = {part: file[part] for part in PARTS}
-    except (OSError, ValueError, KeyError, EOFError) as error:
+            fingerprint = str(file["fingerprint"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: not a split file ({error}); remove it to draw a new split") from None
-    order = np.argsort(ids)
-    positions = {}
-    for part, chosen in wanted.items():
-        place = np.minimum(np.searchsorted(ids, chosen, sorter=order), len(ids) - 1)
-        missing = chosen[ids[order[place]] != chosen]
-        if len(missing):
-            raise DataError(f"{path}: molecule {missing[0]} is not in the data (nor are {len(missing) - 1} others)")
-        positions[part] = np.sort(order[place])
-    return Split(**positions)
+    if fingerprint != molecules.fingerprint:
+        raise DataError(
+            f"{molecules.source}: has changed since {path} was drawn; restore the data, or start a run with another id"
+        )
+    order = np.argsort(molecules.ids)
+    return Split(
+        **{part: np.sort(order[np.searchsorted(molecules.ids, ids, sorter=order)]) for part, ids in wanted.items()}
+    )

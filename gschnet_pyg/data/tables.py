@@ -6,6 +6,7 @@ import csv
 import gzip
 import logging
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,25 +42,32 @@ class PropertiesTable:
 def read_table(path: Path, key: str) -> PropertiesTable:
     """Read a CSV file with a header, gzipped or not; a row that is repeated word for word counts once.
 
+    Columns without a name (the index that pandas writes) are passed over.
+
     Raises:
-        DataError: if the file is missing or damaged, or the key is no column, no number or not unique.
+        DataError: if the file is missing or damaged, two columns have one name, or the key is no column, no number
+            or not unique.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     try:
-        with gzip.open(path, "rt", newline="") if path.suffix == ".gz" else path.open(newline="") as file:
+        # Excel begins a file with a byte-order mark
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig", newline="") as file:
             header, *rows = csv.reader(file)
     except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error, ValueError) as error:
         raise DataError(f"{path}: damaged or no table of comma-separated values ({error})") from error
+    header = [name.strip() for name in header]
+    if repeated := [name for name, count in Counter(header).items() if name and count > 1]:
+        raise DataError(f"{path}: has several columns {repeated[0]!r}; rename or remove all but one")
     for number, row in enumerate(rows, start=1):
         if row and len(row) != len(header):
             raise DataError(f"{path}, row {number}: has {len(row)} cells where the header has {len(header)}")
     distinct = dict.fromkeys(tuple(row) for row in rows if row)
     if not distinct:
         raise DataError(f"{path}: has no rows")
-    cells = dict(zip(header, zip(*distinct, strict=True), strict=True))
+    cells = {name: column for name, column in zip(header, zip(*distinct, strict=True), strict=True) if name}
     if key not in cells:
-        raise DataError(f"{path}: has no column {key!r}; there are: {', '.join(header)}")
+        raise DataError(f"{path}: has no column {key!r}; there are: {', '.join(cells)}")
     numbers = {name: _numbers(column) for name, column in cells.items()}
     keys = numbers[key]
     if keys is None or not np.isfinite(keys).all():
@@ -78,22 +86,42 @@ def _numbers(cells: Sequence[str]) -> np.ndarray | None:
         return None
 
 
-def join(arrays: MoleculeArrays, table: PropertiesTable, missing: Literal["error", "drop"]) -> MoleculeArrays:
-    """Molecules with the columns of a table as further properties.
+def join(
+    sources: Sequence[MoleculeArrays], table: PropertiesTable, missing: Literal["error", "drop"]
+) -> list[MoleculeArrays]:
+    """Molecules of some files with the columns of a table as further properties.
 
     Args:
-        arrays: molecules; the key is one of their properties, or their ids if it is named ``id`` or as these are
-            (``row`` of a database, ``record`` of other files).
+        sources: molecules; the key is one of their properties. Of a single file it may also be the ids, if it is
+            named ``id`` or as these are (``row`` of a database, ``record`` of other files).
         table: its key says which row belongs to which molecule.
         missing: what to do with molecules that have no row.
 
+    Returns:
+        One for each source. Rows that belong to no molecule are passed over, with a warning.
+
     Raises:
-        DataError: if the molecules have no such key, one has no row, or a property is in both.
+        DataError: if the molecules have no such key, one (or, where these are dropped, every one) has no row, or a
+            property is in both.
     """
+    keys = [_keys(arrays, table, alone=len(sources) == 1) for arrays in sources]
+    unused = ~np.isin(table.keys, np.concatenate(keys))
+    if unused.all():
+        raise DataError(f"{table.path}: no row belongs to any of the molecules; is {table.key!r} the same in both?")
+    joined = [_joined(arrays, own, table, missing) for arrays, own in zip(sources, keys, strict=True)]
+    if unused.any():
+        _log.warning("%s: %s of %s rows belong to no molecule and are passed over", table.path,
+                     f"{unused.sum():,}", f"{len(unused):,}")  # fmt: skip
+    return joined
+
+
+def _joined(
+    arrays: MoleculeArrays, keys: np.ndarray, table: PropertiesTable, missing: Literal["error", "drop"]
+) -> MoleculeArrays:
+    """One file with the columns of the table."""
     if both := sorted(set(arrays.properties) & set(table.columns)):
         raise DataError(f"{table.path}: {both[0]!r} is a property in {arrays.source} already; rename or remove one")
     order = np.argsort(table.keys)
-    keys = _keys(arrays, table)
     row = order[np.searchsorted(table.keys, keys, sorter=order).clip(max=len(order) - 1)]
     found = table.keys[row] == keys
     if not found.all() and missing == "error":
@@ -109,13 +137,19 @@ def join(arrays: MoleculeArrays, table: PropertiesTable, missing: Literal["error
     return joined if found.all() else joined.take(np.flatnonzero(found))
 
 
-def _keys(arrays: MoleculeArrays, table: PropertiesTable) -> np.ndarray:
+def _keys(arrays: MoleculeArrays, table: PropertiesTable, alone: bool) -> np.ndarray:
+    """``[M]`` values of the key; ids only where one file is alone, since every file counts its own."""
     prop = arrays.properties.get(table.key)
     if prop is not None and prop.values.shape[1] == 1:
         return prop.values[:, 0]
     if table.key in ("id", arrays.id_label):
+        if not alone:
+            raise DataError(
+                f"{table.path}: cannot be joined on {table.key!r}, which starts again in every file; name a property "
+                "of the molecules that tells them apart, or import each file on its own"
+            )
         return arrays.ids.astype(np.float64)
     raise DataError(
         f"{arrays.source}: has no property {table.key!r} to join {table.path} on; "
-        f"there are: {', '.join(sorted([*arrays.properties, 'id']))}"
+        f"there are: {', '.join(sorted([*arrays.properties, *(['id'] if alone else [])]))}"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from difflib import get_close_matches
 
 from ase import units as ase_units
 
@@ -13,7 +14,7 @@ from gschnet_pyg.errors import DataError
 _ENERGIES = {
     "eV": ("ev", "electronvolt"),
     "meV": ("mev",),
-    "Hartree": ("hartree", "ha", "eh", "a.u.", "au"),
+    "Hartree": ("hartree", "ha", "eh"),
     "Rydberg": ("rydberg", "ry"),
     "kcal/mol": ("kcal/mol", "kcalmol", "kcal mol^-1"),
     "kJ/mol": ("kj/mol", "kjmol", "kj mol^-1"),
@@ -38,6 +39,8 @@ _LENGTHS = {
 }
 _IN_ANGSTROM = {"Ang": 1.0, "Bohr": ase_units.Bohr, "nm": ase_units.nm, "pm": 0.01}
 _NOT_STATED = {"", "1", "none"}
+_ATOMIC = {"a.u.", "au"}  # of a dipole as well as of an energy
+_ALIKE = 0.85  # "hartee" is, "cal/mol/K" and "kcal/mol" are not
 
 
 def _canonical(unit: str, table: Mapping[str, tuple[str, ...]]) -> str | None:
@@ -74,9 +77,12 @@ def in_internal_units(
         distance_unit: unit of the positions, by the user.
 
     Raises:
-        DataError: if a unit is unknown, contradicts the source, or belongs to no property.
+        DataError: if a unit is almost one of energy, contradicts the source, or belongs to no property, or that of
+            the positions is unknown.
     """
     units = dict(units or {})
+    for name, unit in units.items():
+        _check_spelling(name, unit)
     known = {*arrays.properties, *arrays.unusable}
     if missing := [name for name in units if name not in known]:
         raise DataError(
@@ -97,10 +103,31 @@ def in_internal_units(
     return replace(arrays, pos=pos, properties=properties, distance_unit=None)
 
 
+def _check_spelling(name: str, unit: str | None) -> None:
+    """Refuse a unit that is almost one of energy; the numbers would silently stay as they are."""
+    if not unit or energy_factor(unit) is not None:
+        return
+    spelling = unit.strip(" ./").lower()
+    # one more or less division is another quantity: kcal/mol/Ang
+    spellings = {
+        each: energy
+        for energy, spellings in _ENERGIES.items()
+        for each in spellings
+        if each.count("/") == spelling.count("/")
+    }
+    if near := get_close_matches(spelling, spellings, n=1, cutoff=_ALIKE):
+        raise DataError(
+            f"unit {unit!r} of {name} is unknown; is it {spellings[near[0]]}? Energies can be in "
+            f"{', '.join(_ENERGIES)}; without a unit the numbers stay as they are"
+        )
+
+
 def _settle(source: str, name: str, stated: str | None, given: str | None) -> str | None:
     """The unit of a property: the stated one, the given one, or an error where they contradict each other."""
     if stated is not None and stated.strip().lower() in _NOT_STATED:
         stated = None
+    if given and stated and stated.strip().lower() in _ATOMIC:
+        return given
     if stated and given and (_canonical(stated, _ENERGIES) or stated) != (_canonical(given, _ENERGIES) or given):
         raise DataError(f"{source}: states {name} in {stated}, but {given} is asked for; drop the unit of {name}")
     return given or stated

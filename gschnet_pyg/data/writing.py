@@ -21,9 +21,12 @@ from torch_geometric.data import Data
 
 from gschnet_pyg.data.arrays import as_numbers
 from gschnet_pyg.data.dataset import MoleculeDataset
-from gschnet_pyg.data.readers import properties_of
+from gschnet_pyg.data.readers import database_metadata, properties_of
 from gschnet_pyg.errors import DataError
 from gschnet_pyg.files import replace_file
+
+SUFFIXES = (".db", ".extxyz", ".xyz", ".sdf")
+"""Files that can be written."""
 
 Molecules = Iterable[Atoms | Data] | MoleculeDataset
 Properties = Mapping[str, Sequence[Any] | np.ndarray] | Iterable[Mapping[str, Any]]
@@ -38,14 +41,20 @@ class _Row:
     text: dict[str, str]
 
 
-def check_writable(path: Path) -> None:
+def check_writable(path: Path, suffixes: Sequence[str] = SUFFIXES) -> None:
     """Refuse a path that :func:`write_molecules` could not write, before any work is done.
 
+    Args:
+        path: file to be written.
+        suffixes: those allowed, in lower case; ``(".db",)`` for :func:`write_database`.
+
     Raises:
-        DataError: if its suffix is unknown or its folder cannot be written.
+        DataError: if its suffix is another one, it is a folder, or its folder cannot be written.
     """
-    if path.suffix.lower() not in (".db", ".extxyz", ".xyz", ".sdf"):
-        raise DataError(f"{path}: cannot write a file of this kind; choose .db, .extxyz or .sdf")
+    if path.suffix.lower() not in suffixes:
+        raise DataError(f"{path}: cannot write a file of this kind; its name must end in {' or '.join(suffixes)}")
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder; name a file")
     folder = next(parent for parent in path.absolute().parents if parent.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise DataError(f"{path}: cannot be written, because {folder} is no folder that you may write to")
@@ -109,12 +118,12 @@ def write_database(
             what is appended has other units.
     """
     path = Path(path)
-    if path.suffix != ".db":
-        raise DataError(f"{path}: name a database that ends in .db")
+    check_writable(path, (".db",))
     units = _units(molecules, units)
     rows = _rows(molecules, properties)
     if append and path.exists():
-        return _fill(path, rows, _merged(path, _metadata_of(path), units, metadata))
+        with _explained(path):
+            return _fill(path, rows, _merged(path, database_metadata(path), units, metadata))
     with _replacing(path) as part:
         return _fill(part, rows, {"_distance_unit": "Ang", "atomrefs": {}, "_units": units, **(metadata or {})})
 
@@ -124,17 +133,6 @@ def _units(molecules: Molecules, units: Mapping[str, str] | None) -> dict[str, s
     if units is None and isinstance(molecules, MoleculeDataset):
         return {name: prop.unit or "" for name, prop in molecules.properties.items()}
     return dict(units or {})
-
-
-def _connect(path: Path) -> Any:
-    return ase.db.connect(path, use_lock_file=False)  # type: ignore[no-untyped-call]
-
-
-def _metadata_of(path: Path) -> dict[str, Any]:
-    try:
-        return dict(_connect(path).metadata)
-    except Exception as error:
-        raise DataError(f"{path}: is no ASE database that can be appended to ({error})") from error
 
 
 def _merged(
@@ -154,7 +152,7 @@ def _fill(path: Path, rows: Iterable[_Row], metadata: dict[str, Any]) -> int:
     """Write rows and metadata; ASE commits every few thousand rows."""
     units = metadata.pop("_units")
     count = 0
-    with _connect(path) as database:
+    with ase.db.connect(path, type="db", use_lock_file=False) as database:  # type: ignore[no-untyped-call]
         for row in rows:
             database.write(row.atoms, key_value_pairs=row.text, data=row.numbers)
             units.update({name: "" for name in row.numbers if name not in units})
@@ -165,16 +163,16 @@ def _fill(path: Path, rows: Iterable[_Row], metadata: dict[str, Any]) -> int:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
-    """A temporary path that takes the file's place when all went well.
+    """A temporary path that takes the file's place when all went well."""
+    with _explained(path), replace_file(path) as part:
+        yield part
 
-    Raises:
-        DataError: if it cannot be written.
-    """
-    if path.is_dir():
-        raise DataError(f"{path}: is a folder; name a file")
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """What cannot be written is a ``DataError``."""
     try:
-        with replace_file(path) as part:
-            yield part
+        yield
     except (OSError, sqlite3.Error) as error:
         raise DataError(f"{path}: cannot be written ({error})") from error
 

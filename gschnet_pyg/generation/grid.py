@@ -6,6 +6,10 @@ import torch
 from torch import Tensor
 
 from gschnet_pyg.contracts import DistanceBins
+from gschnet_pyg.errors import RecipeError
+
+MAX_POINTS = 50_000_000
+"""Largest grid, before its corners are cut off."""
 
 
 class PlacementGrid:
@@ -17,6 +21,9 @@ class PlacementGrid:
         spacing: Å between neighbouring points.
         bins: of the distance distributions.
 
+    Raises:
+        RecipeError: if the grid has no points, or more than memory should hold.
+
     Source:
         Gebauer et al., Nat. Commun. 13, 973 (2022), Methods.
     """
@@ -25,10 +32,19 @@ class PlacementGrid:
         # Multiples of the spacing lie exactly on the edges of the usual bins. A float32 axis, read in float64,
         # puts those points on the same side as the established grid does.
         reach = int(maximum / spacing + 1e-6)
+        if (2 * reach + 1) ** 3 > MAX_POINTS:
+            raise RecipeError(
+                f"grid_spacing: {spacing} Å makes too many points ({(2 * reach + 1) ** 3:.1g}); enlarge it"
+            )
         axis = torch.linspace(-reach * spacing, reach * spacing, 2 * reach + 1, dtype=torch.float32).double()
         points = torch.cartesian_prod(axis, axis, axis)
         squares = (points**2).sum(1)
         is_candidate = (squares.sqrt() > minimum - 1e-6) & (squares.sqrt() < maximum + 1e-6)
+        if not is_candidate.any():
+            raise RecipeError(
+                f"grid_minimum, grid_spacing: no point of the grid lies between {minimum} Å and the model's "
+                f"placement cutoff of {maximum} Å; lower them"
+            )
         self.bins = bins
         self.points, self._squares = points[is_candidate], squares[is_candidate]
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from gschnet_pyg.contracts import Cutoffs, Vocabulary
 from gschnet_pyg.errors import ModelError
@@ -17,23 +16,21 @@ from gschnet_pyg.model.gschnet import GSchNet, ModelSettings
 FORMAT = 1
 
 
-def save_model(path: Path, model: GSchNet, extra: dict[str, Any] | None = None) -> None:
+def save_model(path: Path, model: GSchNet) -> None:
     """Write the weights and what is needed to build the model again.
 
     Args:
         path: ``.safetensors``; written as given, so hand in a temporary name where the file must be whole.
         model: unconditional model.
-        extra: anything else to keep, as JSON.
     """
     description = {
         "format": FORMAT,
         "vocabulary": asdict(model.vocabulary),
         "cutoffs": asdict(model.cutoffs),
         "settings": asdict(model.settings),
-        "extra": extra or {},
     }
     weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    save_file(weights, path, metadata={"gschnet_pyg": json.dumps(description)})
+    path.write_bytes(save(weights, metadata={"gschnet_pyg": json.dumps(description)}))
 
 
 def load_model(path: Path) -> GSchNet:
@@ -52,12 +49,15 @@ def load_model(path: Path) -> GSchNet:
         raise ModelError(f"{path}: damaged or not a safetensors file ({error})") from None
     if description is None:
         raise ModelError(f"{path}: holds no G-SchNet model; name a model.safetensors that training has written")
-    if description["format"] > FORMAT:
-        raise ModelError(f"{path}: written by a newer version (format {description['format']}); update gschnet_pyg")
-    vocabulary = {**description["vocabulary"], "atom_types": tuple(description["vocabulary"]["atom_types"])}
-    model = GSchNet(
-        Vocabulary(**vocabulary), Cutoffs(**description["cutoffs"]), ModelSettings(**description["settings"])
-    )
+    try:
+        if description["format"] > FORMAT:
+            raise ModelError(f"{path}: written by a newer version (format {description['format']}); update gschnet_pyg")
+        vocabulary = {**description["vocabulary"], "atom_types": tuple(description["vocabulary"]["atom_types"])}
+        model = GSchNet(
+            Vocabulary(**vocabulary), Cutoffs(**description["cutoffs"]), ModelSettings(**description["settings"])
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{path}: its description of the model is damaged ({error!r})") from None
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:

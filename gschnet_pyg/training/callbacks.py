@@ -1,9 +1,10 @@
-"""What happens around the training steps: averaged weights, a limit of steps, a line after every validation."""
+"""What happens around the training steps: averaged weights, limits, interrupts, a line after every validation."""
 
 from __future__ import annotations
 
 import time
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -45,6 +46,22 @@ class StepLimit(Callback):
 
     def _check(self, trainer: Trainer) -> None:
         trainer.should_stop = trainer.should_stop or trainer.global_step >= self.max_steps
+
+
+class SaveOnInterrupt(Callback):
+    """Keep what was learnt when the user interrupts training.
+
+    Args:
+        path: of the checkpoint to go on from.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Called before Lightning lets go."""
+        if isinstance(exception, KeyboardInterrupt) and trainer.global_step > 0:
+            trainer.save_checkpoint(self.path)
 
 
 class ValidationLine(Callback):

@@ -11,6 +11,7 @@ from torch import Tensor
 from torchmetrics import MeanMetric
 
 from gschnet_pyg.contracts import PlacementSteps
+from gschnet_pyg.errors import ModelError
 from gschnet_pyg.model.gschnet import GSchNet
 from gschnet_pyg.training.limits import used_share
 from gschnet_pyg.training.losses import LossTerms, placement_loss
@@ -20,8 +21,9 @@ from gschnet_pyg.training.optimisation import Cosine, Optimisation, Plateau
 class PlacementTraining(LightningModule):
     """Trains a model on placement steps.
 
-    Logged are ``train/loss`` and, after each evaluation, ``validation/...`` and ``test/...``: ``type``
-    (mean over steps), ``distance`` (mean over labelled predictors) and ``loss``, their sum.
+    Logged are the learning rate, ``train/...`` and, after each evaluation, ``validation/...`` and
+    ``test/...``: ``type`` (mean over steps), ``distance`` (mean over labelled predictors), and ``loss``,
+    their sum.
 
     Args:
         model: the network.
@@ -31,13 +33,18 @@ class PlacementTraining(LightningModule):
     def __init__(self, model: GSchNet, optimisation: Optimisation) -> None:
         super().__init__()
         self.model, self.optimisation = model, optimisation
-        self.type_mean, self.distance_mean = MeanMetric(), MeanMetric()
+        self.type_mean, self.distance_mean = MeanMetric(nan_strategy="disable"), MeanMetric(nan_strategy="disable")
 
     def training_step(self, steps: PlacementSteps, batch_idx: int) -> Tensor:
         """Loss of a batch."""
         loss = self._loss(steps)
         self.log_dict(
-            {"train/loss": loss.total, "train/type": loss.type, "train/distance": loss.distance},
+            {
+                "train/loss": loss.total,
+                "train/type": loss.type,
+                "train/distance": loss.distance,
+                "learning_rate": self.trainer.optimizers[0].param_groups[0]["lr"],
+            },
             batch_size=steps.n_molecules,
         )
         return loss.total
@@ -53,6 +60,11 @@ class PlacementTraining(LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Log the means, and let the learning rate follow them."""
         loss = self._log_means("validation")
+        if not torch.isfinite(loss):
+            raise ModelError(
+                f"the validation loss is {float(loss)} after {self.global_step} steps; lower "
+                "training.optimizer.learning_rate or set training.gradient_clip, and start a run with another id"
+            )
         schedule = self.lr_schedulers() if isinstance(self.optimisation.schedule, Plateau) else None
         if isinstance(schedule, torch.optim.lr_scheduler.ReduceLROnPlateau):
             schedule.step(loss)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import ase.io
@@ -13,6 +15,7 @@ from rdkit import Chem
 from rdkit.Chem import rdDepictor
 
 from gschnet_pyg.data.checks import check_elements
+from gschnet_pyg.data.readers import database_metadata
 from gschnet_pyg.data.sources import open_dataset
 from gschnet_pyg.data.writing import write_database, write_molecules
 from gschnet_pyg.errors import DataError
@@ -60,10 +63,10 @@ def test_unknown_format(tmp_path):
     refused(path, "unknown format")
 
 
-@pytest.mark.parametrize("name", ["a.db", "a.npz", "a.sdf", "a.xyz", "a.extxyz"])
+@pytest.mark.parametrize("name", ["a.db", "a.json", "a.npz", "a.sdf", "a.mol", "a.xyz", "a.extxyz", "a.weird", "a"])
 def test_empty_files(tmp_path, name):
     (tmp_path / name).touch()
-    refused(tmp_path / name)
+    refused(tmp_path / name, "is empty")
 
 
 @pytest.mark.parametrize("name", ["a.db", "a.npz", "a.sdf", "a.extxyz"])
@@ -83,6 +86,23 @@ def test_truncated_files(tmp_path, molecules, name, share):
 def test_noise(tmp_path, name):
     (tmp_path / name).write_bytes(np.random.default_rng(0).integers(0, 256, 20_000, dtype=np.uint8).tobytes())
     refused(tmp_path / name)
+
+
+def test_another_sqlite_file_is_refused_and_left_as_it_is(tmp_path):
+    path = tmp_path / "b %23?.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE notes (text TEXT)")
+    before = path.read_bytes()
+    refused(path, "is no ASE database")
+    with pytest.raises(DataError, match="is no ASE database"):
+        database_metadata(path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", '{"a": 3}', "3", "{"])
+def test_json_that_is_no_database(tmp_path, text):
+    (tmp_path / "a.json").write_text(text)
+    refused(tmp_path / "a.json", "no ASE database")
 
 
 def test_npz_that_would_run_code(tmp_path):

@@ -121,6 +121,16 @@ def test_a_cache_folder_can_be_named(source, tmp_path, conversions):
     assert len(conversions) == 2
 
 
+def test_without_a_cache_nothing_is_written(source, tmp_path, user_cache):
+    dataset = open_dataset(source, cache=False, progress=False)
+    assert list(tmp_path.iterdir()) == [source]
+    assert not user_cache.exists()
+    kept = open_dataset(source, progress=False)
+    assert dataset.fingerprint == kept.fingerprint
+    assert dataset[2].pos.equal(kept[2].pos)
+    assert dataset[2].gap.equal(kept[2].gap)
+
+
 def _open(path: Path) -> int:
     return len(open_dataset(path, progress=False))
 

@@ -13,6 +13,7 @@ from ase import Atoms, units
 from gschnet_pyg.data.importing import import_files
 from gschnet_pyg.data.sources import open_dataset
 from gschnet_pyg.data.tables import read_table
+from gschnet_pyg.data.writing import write_database
 from gschnet_pyg.errors import DataError
 from tests.data.test_sources import assert_same_molecules, write_npz
 
@@ -99,9 +100,57 @@ def test_options_that_do_not_fit(tmp_path, npz, options, message):
     assert not (tmp_path / "out.db").exists()
 
 
-def test_the_output_is_no_input(npz):
+def test_the_output_is_no_input(tmp_path, molecules):
+    write_database(tmp_path / "a.db", molecules)
     with pytest.raises(DataError, match="cannot be both read and written"):
-        import_files([npz], npz, progress=False)
+        import_files([tmp_path / "a.db"], tmp_path / "a.db", progress=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("there.db", "is there already"), ("out.xyz", r"must end in \.db"), ("file/a.db", "may write to")],
+)
+def test_the_output_is_checked_before_anything_is_read(tmp_path, name, message):
+    (tmp_path / "file").touch()
+    (tmp_path / "there.db").write_text("precious")
+    with pytest.raises(DataError, match=message):
+        import_files([tmp_path / "missing.xyz"], tmp_path / name, progress=False)
+    assert (tmp_path / "there.db").read_text() == "precious"
+
+
+@pytest.mark.parametrize("key", ["id", "record"])
+def test_ids_of_several_files_are_no_key(tmp_path, molecules, key):
+    for name in ("a.xyz", "b.xyz"):
+        ase.io.write(tmp_path / name, molecules[:2])
+    (tmp_path / "t.csv").write_text(f"{key},mu\n0,0.5\n1,1.5\n")
+    options = {"properties_table": tmp_path / "t.csv", "key": key, "progress": False}
+    with pytest.raises(DataError, match=f"joined on '{key}', which starts again in every file; name a property"):
+        import_files([tmp_path / "a.xyz", tmp_path / "b.xyz"], tmp_path / "out.db", **options)
+    assert import_files([tmp_path / "a.xyz"], tmp_path / "out.db", **options) == 2
+
+
+def test_a_property_named_id_tells_the_molecules_of_several_files_apart(tmp_path, molecules):
+    for number, atoms in enumerate(molecules):
+        atoms.info = {"id": number}
+    ase.io.write(tmp_path / "a.extxyz", molecules[:2])
+    ase.io.write(tmp_path / "b.extxyz", molecules[2:])
+    (tmp_path / "t.csv").write_text("id,mu\n0,0.5\n1,1.5\n2,2.5\n3,3.5\n")
+    import_files(
+        [tmp_path / "a.extxyz", tmp_path / "b.extxyz"], tmp_path / "out.db",
+        properties_table=tmp_path / "t.csv", key="id", progress=False,
+    )  # fmt: skip
+    mu = open_dataset(tmp_path / "out.db", progress=False).properties["mu"].values[:, 0]
+    assert mu.tolist() == [0.5, 1.5, 2.5, 3.5]
+
+
+def test_rows_that_belong_to_no_molecule(tmp_path, npz, table, caplog):
+    options = {"properties_table": table, "key": "gdb_index", "missing": "drop", "progress": False}
+    with caplog.at_level(logging.WARNING):
+        import_files([npz], tmp_path / "out.db", **options)
+    assert "table.csv: 1 of 5 rows belong to no molecule" in caplog.text
+    table.write_text("gdb_index,mu\n70,1\n")
+    with pytest.raises(DataError, match=r"table\.csv: no row belongs to any of the molecules"):
+        import_files([npz], tmp_path / "out2.db", **options)
 
 
 def test_a_key_that_the_molecules_lack(tmp_path, molecules, table):
@@ -121,6 +170,13 @@ def test_tables_may_be_gzipped_and_repeat_rows(tmp_path, table):
     assert read.text == ("smiles",)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_tables_of_other_programs(tmp_path, encoding):
+    (tmp_path / "t.csv").write_text("id, µ,,\n1,2,0,\n", encoding=encoding)
+    read = read_table(tmp_path / "t.csv", "id")
+    assert (read.keys.tolist(), list(read.columns), read.text) == ([1], ["µ"], ())
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -129,6 +185,7 @@ def test_tables_may_be_gzipped_and_repeat_rows(tmp_path, table):
         ("id,mu\n1,2\n3\n", "row 2: has 1 cells where the header has 2"),
         ("id,mu\n1,2\n1,3\n", "the key 'id' is 1 in rows that differ"),
         ("id,mu\na,2\n", "the key 'id' must be a number"),
+        ("id,mu,mu\n1,2,3\n", "has several columns 'mu'"),
         ("no,mu\n1,2\n", "has no column 'id'; there are: no, mu"),
     ],
 )

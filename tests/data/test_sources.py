@@ -11,7 +11,9 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from rdkit import Chem
 from rdkit.Chem import rdDistGeom
 
+from gschnet_pyg.data.readers import database_metadata
 from gschnet_pyg.data.sources import open_dataset
+from gschnet_pyg.errors import DataError
 
 
 def write_npz(path: Path, molecules: list[Atoms], **more: np.ndarray) -> Path:
@@ -80,6 +82,36 @@ def test_rows_of_a_database_keep_their_ids(tmp_path, molecules):
     dataset = open_dataset(tmp_path / "a.db", progress=False)
     assert dataset.ids.tolist() == [1, 3, 4]
     assert list(dataset.properties) == ["charge_state"]
+
+
+@pytest.mark.parametrize("name", ["a.db", "a.json"])
+def test_reading_leaves_a_database_as_it_is(tmp_path, molecules, name):
+    path = tmp_path / name
+    with ase.db.connect(path) as database:
+        for atoms in molecules:
+            database.write(atoms)
+        database.metadata = {"title": "four"}
+    before, files = path.read_bytes(), sorted(tmp_path.iterdir())
+    assert database_metadata(path) == {"title": "four"}
+    assert_same_molecules(open_dataset(path, cache=False, progress=False), molecules)
+    assert path.read_bytes() == before
+    assert sorted(tmp_path.iterdir()) == files
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("none.db", "no such file"), ("a.db", "is no ASE database"), ("empty.db", "is empty")]
+)
+def test_metadata_of_what_is_no_database(tmp_path, name, message):
+    (tmp_path / "a.db").write_text("text " * 100)
+    (tmp_path / "empty.db").touch()
+    with pytest.raises(DataError, match=rf"{name}: {message}"):
+        database_metadata(tmp_path / name)
+
+
+def test_an_at_sign_belongs_to_the_name(tmp_path, molecules):
+    ase.io.write(tmp_path / "a.xyz", molecules)
+    (tmp_path / "a.xyz").rename(tmp_path / "b@1.xyz")
+    assert_same_molecules(open_dataset(tmp_path / "b@1.xyz", progress=False), molecules)
 
 
 def test_sdf_tags_that_are_numbers_are_properties(tmp_path):

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gschnet_pyg.data.arrays import MoleculeArrays
+from gschnet_pyg.data.dataset import MoleculeDataset
 from gschnet_pyg.data.splits import PARTS, draw_split, load_split, save_split
 from gschnet_pyg.errors import DataError
 
@@ -44,19 +46,29 @@ def test_impossible_sizes_are_refused(train: float, validation: float, message: 
         draw_split(USABLE, train, validation)
 
 
-def test_stored_split_finds_its_molecules_in_another_order(tmp_path: Path) -> None:
-    split, ids = draw_split(USABLE, 50, 20), np.arange(1000, 1100)
-    save_split(tmp_path / "split.npz", split, ids)
-    shuffled = np.random.default_rng(0).permutation(ids)
-    loaded = load_split(tmp_path / "split.npz", shuffled)
+def hydrogens(ids: np.ndarray, spread: float = 1.0) -> MoleculeDataset:
+    """One atom for each id."""
+    pos = spread * np.arange(3.0 * len(ids)).reshape(-1, 3)
+    return MoleculeDataset(
+        MoleculeArrays(np.ones(len(ids), np.uint8), pos, np.arange(len(ids) + 1), ids, {}, source="hydrogens.db")
+    )
+
+
+def test_a_stored_split_comes_back(tmp_path: Path) -> None:
+    split, molecules = draw_split(USABLE, 50, 20), hydrogens(np.random.default_rng(0).permutation(100) + 1000)
+    save_split(tmp_path / "split.npz", split, molecules)
+    loaded = load_split(tmp_path / "split.npz", molecules)
     for part in PARTS:
-        np.testing.assert_array_equal(np.sort(shuffled[getattr(loaded, part)]), ids[getattr(split, part)])
+        np.testing.assert_array_equal(getattr(loaded, part), getattr(split, part))
 
 
-def test_missing_molecules_and_damaged_files_are_named(tmp_path: Path) -> None:
-    save_split(tmp_path / "split.npz", draw_split(USABLE, 50, 20), np.arange(100))
-    with pytest.raises(DataError, match=r"molecule \d+ is not in the data"):
-        load_split(tmp_path / "split.npz", np.arange(50))
-    (tmp_path / "split.npz").write_bytes(b"PK garbage")
-    with pytest.raises(DataError, match="not a split file"):
-        load_split(tmp_path / "split.npz", np.arange(100))
+def test_changed_data_and_damaged_files_are_refused(tmp_path: Path) -> None:
+    path, ids = tmp_path / "split.npz", np.arange(100)
+    save_split(path, draw_split(USABLE, 50, 20), hydrogens(ids))
+    for changed in (hydrogens(ids[::-1].copy()), hydrogens(ids, spread=2.0), hydrogens(ids[:50])):
+        with pytest.raises(DataError, match=r"hydrogens\.db: has changed since"):
+            load_split(path, changed)
+    for garbage in (b"PK garbage", b"", path.read_bytes()[:300]):
+        path.write_bytes(garbage)
+        with pytest.raises(DataError, match="not a split file"):
+            load_split(path, hydrogens(ids))

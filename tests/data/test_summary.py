@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from ase import Atoms
+from rich.console import Console
 
 from gschnet_pyg.contracts import Cutoffs, Rate
+from gschnet_pyg.data.display import render
 from gschnet_pyg.data.sources import open_dataset
 from gschnet_pyg.data.summary import ElementCount, summarise_dataset
 from gschnet_pyg.data.writing import write_database
@@ -22,3 +24,12 @@ def test_what_is_in_a_file(tmp_path, molecules):
     assert (gap.unit, gap.size, gap.minimum, gap.maximum) == ("eV", 1, 1.5, 9.0)
     assert summary.properties["dipole_vector"].size == 3
     assert "row 1: has no value of 'odd'" in summary.left_out["odd"]
+
+
+def test_names_and_units_are_shown_as_they_are(tmp_path, molecules):
+    write_database(tmp_path / "a.db", molecules, units={"gap": "[debye]"})
+    dataset = open_dataset(tmp_path / "a.db", progress=False)
+    console = Console(width=120)
+    with console.capture() as capture:
+        console.print(render(summarise_dataset(dataset, Cutoffs(), (1, 6, 8), progress=False)))
+    assert "[debye]" in capture.get()

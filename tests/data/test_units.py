@@ -32,12 +32,14 @@ def test_energies_become_ev(unit, factor):
     assert energy_factor(unit) == pytest.approx(factor, rel=1e-5)
 
 
-@pytest.mark.parametrize("unit", [None, "", "D", "a0^3", "cal/mol/K", "eV/Ang"])
+@pytest.mark.parametrize("unit", [None, "", "D", "a0^3", "cal/mol/K", "eV/Ang", "a.u.", "au"])
 def test_what_is_no_energy_stays(unit):
     assert energy_factor(unit) is None
 
 
-@pytest.mark.parametrize(("unit", "factor"), [("Ang", 1), ("Angstrom", 1), ("Å", 1), ("Bohr", 0.529177), ("nm", 10)])
+@pytest.mark.parametrize(
+    ("unit", "factor"), [("Ang", 1), ("Angstrom", 1), ("Å", 1), ("Bohr", 0.529177), ("nm", 10), ("a.u.", 0.529177)]
+)
 def test_lengths_become_angstrom(unit, factor):
     assert length_factor(unit) == pytest.approx(factor, rel=1e-5)
 
@@ -68,3 +70,27 @@ def test_the_same_unit_in_another_spelling_is_no_contradiction(arrays):
 def test_contradictions_and_strangers_are_refused(arrays, asked, distance, message):
     with pytest.raises(DataError, match=message):
         in_internal_units(replace(arrays, distance_unit="Ang"), asked, distance)
+
+
+@pytest.mark.parametrize(
+    ("unit", "nearest"),
+    [("Hartee", "Hartree"), ("hartrees", "Hartree"), ("kcal/mole", "kcal/mol"), ("ev/", "eV"), ("joules", "J")],
+)
+def test_a_misspelt_energy_is_no_other_unit(arrays, unit, nearest):
+    with pytest.raises(DataError, match=rf"unit '{unit}' of gap is unknown; is it {nearest}\?"):
+        in_internal_units(arrays, {"gap": unit})
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["D", "Debye", "a0^3", "a0^2", "cal/mol/K", "kcal/mol/Ang", "eV/Ang", "Hartree/Bohr", "e", "V", "GHz", "a.u."],
+)
+def test_other_units_are_kept_as_given(arrays, unit):
+    converted = in_internal_units(arrays, {"gap": unit}).properties["gap"]
+    assert (converted.unit, converted.values[0, 0]) == (unit, 2)
+
+
+def test_atomic_units_are_settled_by_the_user(arrays):
+    stated = replace(arrays, properties={"gap": Property(np.array([[2.0]]), "a.u.")})
+    assert in_internal_units(stated).properties["gap"].unit == "a.u."
+    assert in_internal_units(stated, {"gap": "Hartree"}).properties["gap"].unit == "eV"

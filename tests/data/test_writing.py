@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
+from contextlib import closing
 
 import ase.db
 import numpy as np
@@ -12,7 +14,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from torch_geometric.data import Data
 
 from gschnet_pyg.data.sources import open_dataset
-from gschnet_pyg.data.writing import write_database, write_molecules
+from gschnet_pyg.data.writing import check_writable, write_database, write_molecules
 from gschnet_pyg.errors import DataError
 from tests.data.test_sources import assert_same_molecules
 
@@ -103,6 +105,30 @@ def test_appending(tmp_path, molecules):
         write_database(path, molecules, units={"gap": "Hartree"}, append=True)
 
 
+def test_only_an_ase_database_is_appended_to(tmp_path, molecules):
+    with closing(sqlite3.connect(tmp_path / "other.db")) as connection:
+        connection.execute("CREATE TABLE notes (text TEXT)")
+    before = (tmp_path / "other.db").read_bytes()
+    with pytest.raises(DataError, match=r"other\.db: is no ASE database"):
+        write_database(tmp_path / "other.db", molecules, append=True)
+    assert (tmp_path / "other.db").read_bytes() == before
+
+
+def test_the_suffix_may_be_in_capitals(tmp_path, molecules):
+    write_molecules(tmp_path / "A.DB", molecules)
+    assert_same_molecules(open_dataset(tmp_path / "A.DB", progress=False), molecules)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("a.cif", "must end in"), ("folder.db", "is a folder"), ("file/a.db", "may write to")]
+)
+def test_what_cannot_be_written_is_known_at_once(tmp_path, name, message):
+    (tmp_path / "folder.db").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match=message):
+        check_writable(tmp_path / name)
+
+
 def test_a_dataset_keeps_its_units(tmp_path, demo):
     subset = demo.subset(range(20))
     write_database(tmp_path / "a.db", subset)
@@ -140,7 +166,7 @@ def test_a_large_molecule_fits_into_an_sdf(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.cif", "a", "a.npz"])
 def test_other_suffixes_are_refused(tmp_path, molecules, name):
-    with pytest.raises(DataError, match=r"choose \.db, \.extxyz or \.sdf"):
+    with pytest.raises(DataError, match=r"must end in \.db or \.extxyz or \.xyz or \.sdf"):
         write_molecules(tmp_path / name, molecules)
 
 

@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import ase.db
 import numpy as np
 import pytest
+import torch
 import yaml
+from ase import Atoms
 from ase.io import read
 
+from gschnet_pyg import run
 from gschnet_pyg.data.sources import open_dataset
+from gschnet_pyg.data.writing import write_database
+from gschnet_pyg.generation.sampler import Attempt
 from gschnet_pyg.model.storage import load_model
-from tests.integration.conftest import TINY, Command
+from gschnet_pyg.run_directory import RunDirectory
+from tests.integration.conftest import TINY, Command, Outcome
 
 
-def train(command: Command, database: Path, *more: str) -> Path:
-    outcome = command("train", "qm9_fast", "data.kind=file", f"data.path={database.name}", "run.id=first", *TINY, *more)
+def train_again(command: Command, database: Path, *more: str, name: str = "first") -> Outcome:
+    settings = ("data.kind=file", f"data.path={database.name}", f"run.id={name}", *TINY, *more)
+    return command("train", "qm9_fast", *settings)
+
+
+def train(command: Command, database: Path, *more: str, name: str = "first") -> Path:
+    outcome = train_again(command, database, *more, name=name)
     assert outcome.code == 0, outcome.err
-    assert "gschnet-pyg generate runs/first" in outcome.out
-    return Path("runs/first")
+    assert f"gschnet-pyg generate runs/{name}" in outcome.out
+    return Path("runs") / name
 
 
 def test_train_generate_report(command: Command, database: Path) -> None:
     directory = train(command, database, "training.max_steps=12")
-    assert {"recipe.yaml", "split.npz", "model.safetensors", "losses.json", "checkpoints", "metrics"} <= {
+    assert {"recipe.yaml", "split.npz", "model.safetensors", "losses.json", "checkpoints", "metrics.csv"} <= {
         path.name for path in directory.iterdir()
     }
     assert json.loads((directory / "losses.json").read_text()).keys() == {
@@ -89,58 +102,84 @@ def test_every_limit_ends_with_a_validation(command: Command, database: Path, li
     assert len(json.loads((directory / "losses.json").read_text())) == 4
 
 
+def weights_of(directory: Path) -> dict[str, torch.Tensor]:
+    return load_model(directory / "model.safetensors").state_dict()
+
+
+def equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(a[name], b[name]) for name in a)
+
+
 def test_an_existing_id_resumes(command: Command, database: Path) -> None:
     directory = train(command, database, "training.max_steps=6")
-    early = load_model(directory / "model.safetensors").state_dict()
-    outcome = command(
-        "train",
-        "qm9_fast",
-        "data.kind=file",
-        f"data.path={database.name}",
-        "run.id=first",
-        *TINY,
-        "training.max_steps=60",
-    )
-    assert outcome.code == 0, outcome.err
+    early = weights_of(directory)
+    directory = train(command, database, "training.max_steps=60")
+    late = weights_of(directory)
+    assert not equal(early, late)
+    with (directory / "metrics.csv").open() as file:
+        steps = [int(row["step"]) for row in csv.DictReader(file) if row["validation/loss"]]
+    assert steps == sorted(steps)
+    assert steps[-1] == 59  # Lightning counts from 0
+
+    outcome = train_again(command, database, "training.max_steps=60")
+    assert outcome.code == 0
     assert outcome.out.startswith("Resuming ")
-    assert "step     60" in outcome.out
-    late = load_model(directory / "model.safetensors").state_dict()
-    assert any((early[name] != late[name]).any() for name in early)
-    assert len(list((directory / "metrics").iterdir())) == 2
+    assert equal(late, weights_of(directory))
 
-    again = command(
-        "train",
-        "qm9_fast",
-        "data.kind=file",
-        f"data.path={database.name}",
-        "run.id=first",
-        *TINY,
-        "training.max_steps=60",
-    )
-    assert again.code == 0
-    unchanged = load_model(directory / "model.safetensors").state_dict()
-    assert all((late[name] == unchanged[name]).all() for name in late)
+    for change in ("cutoffs.model=8", "training.optimizer.learning_rate=1"):
+        outcome = train_again(command, database, change)
+        assert outcome.code == 2
+        assert f"{change.rpartition('.')[0]}: differs from" in outcome.err
 
-    changed = command(
-        "train",
-        "qm9_fast",
-        "data.kind=file",
-        f"data.path={database.name}",
-        "run.id=first",
-        *TINY,
-        "cutoffs.model=8",
-    )
-    assert changed.code == 2
-    assert "cutoffs: differs from" in changed.err
+
+def test_stopping_and_resuming_in_mid_epoch_changes_nothing(command: Command, database: Path) -> None:
+    """Three batches make an epoch; a run that stops after four goes on with the molecules that were left."""
+    constant = "training.schedule={kind: constant}"
+    whole = train(command, database, constant, "training.max_steps=8", name="whole")
+    for steps in (4, 5, 8):
+        pieces = train(command, database, constant, f"training.max_steps={steps}", name="pieces")
+    last = [RunDirectory(path).read_checkpoint("last") for path in (whole, pieces)]
+    assert equal(last[0]["current_model_state"], last[1]["current_model_state"])
+    assert equal(last[0]["state_dict"], last[1]["state_dict"])
 
 
 def test_a_run_that_was_cut_short_still_generates(command: Command, database: Path) -> None:
     directory = train(command, database, "training.max_steps=6")
-    expected = load_model(directory / "model.safetensors").state_dict()
-    (directory / "model.safetensors").unlink()
-    assert command("generate", directory, "-n", 2, "--max-atoms", 4).code == 0
-    exported = load_model(directory / "model.safetensors").state_dict()
-    assert all((expected[name] == exported[name]).all() for name in expected)
+    (directory / "model.safetensors").rename("exported")
+    for output in ("of_checkpoint.extxyz", "of_export.extxyz"):
+        outcome = command("generate", directory, "-n", 5, "--max-atoms", 4, "-o", output)
+        assert outcome.code == 0, outcome.err
+        if output == "of_checkpoint.extxyz":
+            assert not (directory / "model.safetensors").exists()
+            Path("exported").rename(directory / "model.safetensors")
+    assert Path("of_checkpoint.extxyz").read_text() == Path("of_export.extxyz").read_text()
+
+
+def test_an_interrupted_generation_keeps_what_is_finished(
+    command: Command, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = train(command, database, "training.max_steps=4")
+
+    def interrupted(*arguments: object) -> Iterator[Attempt]:
+        for number in range(3):
+            yield Attempt(number, np.array([6]), np.zeros((1, 3)), is_finished=number != 1)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "generate_attempts", interrupted)
+    outcome = command("generate", directory, "-n", 10, "-o", "some.db")
+    assert outcome.code == 130
+    assert "Interrupted after 3 of 10 molecules" in outcome.out
+    assert len(open_dataset("some.db")) == 2
+    assert run.stored_counts(Path("some.db")) == {"requested": 3, "finished": 2}
+
+
+def test_a_file_that_was_changed_since_counts_as_any_other(command: Command, database: Path) -> None:
+    directory = train(command, database, "training.max_steps=4")
+    assert command("generate", directory, "-n", 4, "--max-atoms", 6, "-o", "some.db").code == 0
+    write_database("some.db", [Atoms("He")] * 9, append=True)
+    n_molecules = len(open_dataset("some.db"))
+    assert command("report", "some.db", "--json", "report.json").code == 0
+    assert json.loads(Path("report.json").read_text())["requested"] == n_molecules
 
 
 @pytest.mark.parametrize("name", ["none.db", "none.extxyz", "none.sdf"])
