@@ -40,7 +40,7 @@ demo: setup ## train on the built-in molecules, generate 200 and judge them: abo
 	@echo
 	@echo "Everything lies in runs/demo:"
 	@echo "  recipe.yaml        what was done         losses.json   how well it was learnt"
-	@echo "  model.safetensors  the trained model     metrics/      losses during training"
+	@echo "  model.safetensors  the trained model     metrics.csv   losses during training"
 	@echo "  molecules.db       the new molecules     report.json   what they are worth"
 	@echo "Next:"
 	@echo "  $(BIN)/ase gui runs/demo/molecules.db                               look at the molecules"

@@ -36,29 +36,31 @@ def draw_split(
 
     Args:
         is_usable: ``[M]`` mask; the others are excluded.
-        train, validation, test: counts, or fractions (below 1) of the usable molecules; no test size
-            takes all that remain.
+        train, validation, test: counts, or fractions (below 1) of the usable molecules, of which at least
+            one is taken; no test size takes all that remain.
         seed: the same seed gives the same split.
 
     Raises:
-        DataError: if a part would be empty or the parts need more molecules than there are.
+        DataError: if the parts need more molecules than there are.
     """
     usable = np.flatnonzero(is_usable)
-    sizes = [int(size) if size >= 1 else int(size * len(usable)) for size in (train, validation, test or 0)]
+    sizes = [_count(size, len(usable)) for size in (train, validation, test or 0)]
     if sum(sizes) > len(usable):
         raise DataError(
             f"split: train + validation + test ask for {sum(sizes):,} molecules, "
             f"but only {len(usable):,} can be used; ask for fewer, or for fractions"
         )
-    for name, size in zip(PARTS[:2], sizes[:2], strict=True):
-        if size < 1:
-            raise DataError(f"split.{name}: leaves no molecule of {len(usable):,}; ask for more")
     if test is None:
         sizes[2] = len(usable) - sum(sizes)
     shuffled = np.random.default_rng(seed).permutation(usable)
     ends = np.cumsum(sizes)
     chosen = np.split(shuffled[: ends[-1]], ends[:-1])
     return Split(np.sort(chosen[0]), np.sort(chosen[1]), np.sort(chosen[2]), np.flatnonzero(~is_usable))
+
+
+def _count(size: int | float, n_usable: int) -> int:
+    """Molecules that a count or a fraction asks for."""
+    return max(1, round(size * n_usable)) if 0 < size < 1 else int(size)
 
 
 def save_split(path: Path, split: Split, molecules: MoleculeDataset) -> None:

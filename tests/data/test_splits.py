@@ -38,12 +38,15 @@ def test_seed_decides() -> None:
     assert first.train.tolist() != other.train.tolist()
 
 
-@pytest.mark.parametrize(
-    ("train", "validation", "message"), [(80, 11, "only 90 can be used"), (10, 0.001, "split.validation")]
-)
-def test_impossible_sizes_are_refused(train: float, validation: float, message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        draw_split(USABLE, train, validation)
+def test_a_fraction_takes_at_least_one_molecule() -> None:
+    split = draw_split(np.ones(10, dtype=bool), 0.8, 0.01)
+    assert [len(getattr(split, part)) for part in PARTS] == [8, 1, 1, 0]
+
+
+@pytest.mark.parametrize("sizes", [(80, 11), (0.9, 20), (60, 20, 11)])
+def test_impossible_sizes_are_refused(sizes: tuple[float, ...]) -> None:
+    with pytest.raises(DataError, match="only 90 can be used"):
+        draw_split(USABLE, *sizes)
 
 
 def hydrogens(ids: np.ndarray, spread: float = 1.0) -> MoleculeDataset:

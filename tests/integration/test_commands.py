@@ -198,6 +198,18 @@ def test_a_report_on_abandoned_attempts_alone(command: Command, database: Path, 
     assert report["rdkit"]["failures"] == {"unfinished": 1}
 
 
+def test_the_recipe_of_the_readme(command: Command, database: Path) -> None:
+    """Three lines over a shipped recipe, on a handful of molecules, with its own split."""
+    Path("mine.yaml").write_text(
+        f"extends: qm9_fast\ndata: {{kind: file, path: {database.name}}}\n"
+        "atoms: {types: [1, 6, 7, 8, 9, 16]}\ntraining: {max_minutes: 0.01}\n"
+    )
+    outcome = command("train", "mine.yaml", "run.id=first", "training.batch_size=32")
+    assert outcome.code == 0, outcome.err
+    assert "30 molecules, 1 for validation, 1 for the test" in outcome.out
+    assert command("generate", "runs/first", "-n", 2, "--max-atoms", 3, "--seed", 7).code == 0
+
+
 def test_generation_recipe(command: Command, database: Path) -> None:
     train(command, database, "training.max_steps=4")
     Path("mine.yaml").write_text("kind: generate\nrun: runs/first\nn_molecules: 3\nmax_atoms: 4\noutput: mine.db\n")
