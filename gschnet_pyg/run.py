@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import logging
+import signal
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -90,11 +91,13 @@ def train(recipe: Recipe, say: Say = print) -> TrainingResult:
     directory.model_file.unlink(missing_ok=True)  # from now on the best checkpoint is newer
     with _quiet_lightning():
         trainer = build.trainer(recipe, directory.path, len(datamodule.train_dataloader()))
+        on_interrupt = signal.getsignal(signal.SIGINT)
         try:
             trainer.fit(module, datamodule, ckpt_path=last if resumes else None, weights_only=True)
-        except (KeyboardInterrupt, SystemExit):  # Lightning turns the one into the other
+        except (KeyboardInterrupt, SystemExit):  # Lightning turns the one into the other, and ignores the next
+            signal.signal(signal.SIGINT, on_interrupt)
             say(f"\nInterrupted. The same command with run.id={directory.path.name} goes on where it stopped.")
-            raise
+            raise KeyboardInterrupt from None
         module.model = directory.best_model()
         best = directory.read_checkpoint(build.BEST)
         tested = trainer.test(module, datamodule, verbose=False)[0] if len(parts.test) else {}

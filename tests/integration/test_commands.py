@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,11 +20,13 @@ from ase import Atoms
 from ase.io import read
 
 from gschnet_pyg import run
+from gschnet_pyg.contracts import PlacementSteps
 from gschnet_pyg.data.sources import open_dataset
 from gschnet_pyg.data.writing import write_database
 from gschnet_pyg.generation.sampler import Attempt
 from gschnet_pyg.model.storage import load_model
 from gschnet_pyg.run_directory import RunDirectory
+from gschnet_pyg.training.module import PlacementTraining
 from tests.integration.conftest import TINY, Command, Outcome
 
 
@@ -141,6 +145,28 @@ def test_stopping_and_resuming_in_mid_epoch_changes_nothing(command: Command, da
     last = [RunDirectory(path).read_checkpoint("last") for path in (whole, pieces)]
     assert equal(last[0]["current_model_state"], last[1]["current_model_state"])
     assert equal(last[0]["state_dict"], last[1]["state_dict"])
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(
+    command: Command, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = ("training.schedule={kind: constant}", "training.max_steps=8")
+    whole = train(command, database, *settings, name="whole")
+    plain_step, calls = PlacementTraining.training_step, itertools.count()
+
+    def interrupted_step(self: PlacementTraining, steps: PlacementSteps, batch_idx: int) -> torch.Tensor:
+        if next(calls) == 4:  # in the middle of the second epoch
+            raise KeyboardInterrupt
+        return plain_step(self, steps, batch_idx)
+
+    monkeypatch.setattr(PlacementTraining, "training_step", interrupted_step)
+    outcome = train_again(command, database, *settings, name="pieces")
+    assert outcome.code == 130
+    assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+    assert "Interrupted. The same command with run.id=pieces goes on where it stopped." in outcome.out
+    pieces = train(command, database, *settings, name="pieces")
+    last = [RunDirectory(path).read_checkpoint("last") for path in (whole, pieces)]
+    assert equal(last[0]["current_model_state"], last[1]["current_model_state"])
 
 
 def test_a_run_that_was_cut_short_still_generates(command: Command, database: Path) -> None:
