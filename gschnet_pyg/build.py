@@ -26,16 +26,8 @@ from gschnet_pyg.data.splits import Split, draw_split, load_split, save_split
 from gschnet_pyg.errors import RecipeError
 from gschnet_pyg.generation.sampler import GenerationSettings
 from gschnet_pyg.model.gschnet import GSchNet, ModelSettings
-from gschnet_pyg.recipe import (
-    ConstantSettings,
-    CosineSettings,
-    DemoData,
-    FileData,
-    GenerationRecipe,
-    PlateauSettings,
-    QM9Data,
-    Recipe,
-)
+from gschnet_pyg.recipe import GenerationRecipe, Recipe
+from gschnet_pyg.recipe_sections import ConstantSettings, CosineSettings, DemoData, FileData, PlateauSettings, QM9Data
 from gschnet_pyg.training.callbacks import AveragedWeights, SaveOnInterrupt, StepLimit, ValidationLine
 from gschnet_pyg.training.metrics_file import MetricsFile
 from gschnet_pyg.training.module import PlacementTraining

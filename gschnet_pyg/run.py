@@ -30,7 +30,8 @@ from gschnet_pyg.data.splits import Split, load_split
 from gschnet_pyg.data.writing import check_writable, write_molecules
 from gschnet_pyg.errors import DataError
 from gschnet_pyg.generation.sampler import generate as generate_attempts
-from gschnet_pyg.recipe import FileData, GenerationRecipe, Recipe
+from gschnet_pyg.recipe import GenerationRecipe, Recipe
+from gschnet_pyg.recipe_sections import FileData
 from gschnet_pyg.run_directory import RunDirectory
 from gschnet_pyg.training.module import PlacementTraining
 from gschnet_pyg.validity.checks import ValidityOptions

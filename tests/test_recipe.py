@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from gschnet_pyg.errors import RecipeError
-from gschnet_pyg.recipe import FileData, Recipe, check_recipe, json_schema, load_generation_recipe, load_recipe
+from gschnet_pyg.recipe import Recipe, check_recipe, json_schema, load_generation_recipe, load_recipe
 from gschnet_pyg.recipe_files import merge, recipe_folder, shipped_recipes
+from gschnet_pyg.recipe_sections import FileData
 
 REPOSITORY = Path(__file__).parents[1]
 
