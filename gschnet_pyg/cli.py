@@ -178,7 +178,9 @@ def import_(
     files: Annotated[list[Path], typer.Argument(help="files in any format that can be opened")],
     output: Annotated[Path, typer.Option("-o", "--output", help="ASE database to write.")],
     properties: Annotated[Path | None, typer.Option(help="CSV table with more properties.")] = None,
-    key: Annotated[str | None, typer.Option(help="Column of the table that names the molecule.")] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Column that names the molecule: a property, or id for a single file.")
+    ] = None,
     unit: Annotated[list[str] | None, typer.Option(help="Unit of a property in the files: gap=Hartree.")] = None,
     distance_unit: Annotated[str | None, typer.Option(help="Unit of positions in the files.")] = None,
     drop_missing: Annotated[bool, typer.Option(help="Leave out molecules without a row in the table.")] = False,
