@@ -91,9 +91,9 @@ class Vocabulary:
         return self.n_types
 
     @property
-    def focus_node(self) -> int:
-        """Node type of the focus token."""
-        return self.n_types + 1
+    def n_node_types(self) -> int:
+        """Number of node types; the last one is the focus token."""
+        return self.n_types + 2
 
     @cached_property
     def class_of(self) -> np.ndarray:

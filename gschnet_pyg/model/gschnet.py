@@ -73,7 +73,7 @@ class GSchNet(nn.Module):
         self.vocabulary, self.cutoffs, self.settings = vocabulary, cutoffs, settings
         self.bins = settings.bins(cutoffs)
         self.schnet = SchNet(
-            vocabulary.n_types + 2,
+            vocabulary.n_node_types,
             settings.n_features,
             settings.n_interactions,
             settings.n_gaussians,

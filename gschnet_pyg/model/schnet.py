@@ -13,7 +13,7 @@ class SchNet(nn.Module):
     """Features of every node and focus token.
 
     Args:
-        n_node_types: atom types and the two tokens.
+        n_node_types: atom types, then the origin, then the focus token.
         n_features: width of the features.
         n_interactions: number of interaction blocks.
         n_gaussians: size of the distance expansion, from 0 to the cutoff.
