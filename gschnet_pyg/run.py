@@ -25,7 +25,7 @@ from gschnet_pyg.contracts import ValidityReport
 from gschnet_pyg.data.cache import user_cache
 from gschnet_pyg.data.dataset import MoleculeDataset
 from gschnet_pyg.data.readers import database_metadata
-from gschnet_pyg.data.sources import DEMO, open_dataset
+from gschnet_pyg.data.sources import DEMO, open_dataset, read_as_is
 from gschnet_pyg.data.splits import Split, load_split
 from gschnet_pyg.data.writing import check_writable, write_molecules
 from gschnet_pyg.errors import DataError
@@ -170,8 +170,8 @@ def report(
     """Judge the molecules of a file.
 
     Args:
-        path: any file that ``open_dataset`` opens; of a file that :func:`generate` has written, the attempts
-            that were abandoned count too.
+        path: any file that ``open_dataset`` opens; atoms at one place and the like are verdicts, not errors. Of a
+            file that :func:`generate` has written, the attempts that were abandoned count too.
         reference: molecules to tell new ones from: a file, ``demo``, or a run directory, whose split then tells
             unseen from novel.
         options: how molecules are judged.
@@ -184,9 +184,8 @@ def report(
     counts = stored_counts(path)
     pieces: list[tuple[np.ndarray, np.ndarray]] = []
     if counts.get("finished") != 0:
-        molecules = open_dataset(path, properties=(), progress=progress, cache=False)
-        z, pos = molecules.z, molecules.pos
-        pieces = [(z[a:b], pos[a:b]) for a, b in pairwise(molecules.offsets.tolist())]
+        found = read_as_is(path, progress)
+        pieces = [(found.z[a:b], found.pos[a:b]) for a, b in pairwise(found.offsets.tolist())]
     known = _judged_reference(reference, options, progress) if reference is not None else None
     verdicts = judge_all(pieces, options, progress=progress)
     # counts of another number of molecules belong to a file that has been changed since

@@ -26,7 +26,6 @@ def open_dataset(
     properties: Sequence[str] | None = None,
     units: Mapping[str, str] | None = None,
     distance_unit: str | None = None,
-    cache: bool = True,
     cache_dir: Path | None = None,
     progress: bool = True,
 ) -> MoleculeDataset:
@@ -41,8 +40,6 @@ def open_dataset(
         properties: names to carry; all that every molecule has by default.
         units: property -> unit in the source; energies become eV, other properties keep the unit.
         distance_unit: of the positions in the source; Å by default.
-        cache: whether to keep the converted file; without, it is read into memory and nothing is written. The
-            built-in set, which takes long to make, is kept in any case.
         cache_dir: folder for the cache instead.
         progress: show a bar while converting.
 
@@ -60,10 +57,21 @@ def open_dataset(
     path = Path(source)
     reader = reader_for(path)
     build = partial(_convert, path, reader, units, distance_unit, progress)
-    if not cache:
-        return MoleculeDataset(build(), properties)
     options = [reader.__name__, path.name, sorted((units or {}).items()), distance_unit]
     return MoleculeDataset(cached_beside(path, options, build, cache_dir), properties)
+
+
+def read_as_is(path: Path, progress: bool = True) -> MoleculeArrays:
+    """Read the molecules of a file to judge them: in Å, but not checked, and nothing is cached.
+
+    Args:
+        path: any file that :func:`open_dataset` opens.
+        progress: show a bar.
+
+    Raises:
+        DataError: if the file is missing, damaged or unknown.
+    """
+    return in_internal_units(reader_for(path)(path, progress))
 
 
 def reader_for(path: Path) -> Callable[[Path, bool], MoleculeArrays]:

@@ -84,7 +84,8 @@ def write_molecules(
         count = write(part, _rows(molecules, properties))
     units = _units(molecules, units)
     if units or metadata:
-        Path(f"{path}.json").write_text(json.dumps({"units": units, **(metadata or {})}, indent=2) + "\n")
+        with _replacing(Path(f"{path}.json")) as part:
+            part.write_text(json.dumps({"units": units, **(metadata or {})}, indent=2) + "\n")
     return count
 
 

@@ -11,7 +11,8 @@ import pytest
 from ase import Atoms
 
 from gschnet_pyg.data import sources
-from gschnet_pyg.data.sources import open_dataset
+from gschnet_pyg.data.dataset import MoleculeDataset
+from gschnet_pyg.data.sources import open_dataset, read_as_is
 from gschnet_pyg.errors import DataError
 
 
@@ -122,7 +123,7 @@ def test_a_cache_folder_can_be_named(source, tmp_path, conversions):
 
 
 def test_without_a_cache_nothing_is_written(source, tmp_path, user_cache):
-    dataset = open_dataset(source, cache=False, progress=False)
+    dataset = MoleculeDataset(read_as_is(source, progress=False))
     assert list(tmp_path.iterdir()) == [source]
     assert not user_cache.exists()
     kept = open_dataset(source, progress=False)

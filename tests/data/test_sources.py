@@ -11,8 +11,9 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from rdkit import Chem
 from rdkit.Chem import rdDistGeom
 
+from gschnet_pyg.data.dataset import MoleculeDataset
 from gschnet_pyg.data.readers import database_metadata
-from gschnet_pyg.data.sources import open_dataset
+from gschnet_pyg.data.sources import open_dataset, read_as_is
 from gschnet_pyg.errors import DataError
 
 
@@ -93,7 +94,7 @@ def test_reading_leaves_a_database_as_it_is(tmp_path, molecules, name):
         database.metadata = {"title": "four"}
     before, files = path.read_bytes(), sorted(tmp_path.iterdir())
     assert database_metadata(path) == {"title": "four"}
-    assert_same_molecules(open_dataset(path, cache=False, progress=False), molecules)
+    assert_same_molecules(MoleculeDataset(read_as_is(path, progress=False)), molecules)
     assert path.read_bytes() == before
     assert sorted(tmp_path.iterdir()) == files
 

@@ -22,12 +22,13 @@ from ase.io import read
 from gschnet_pyg import run
 from gschnet_pyg.contracts import PlacementSteps
 from gschnet_pyg.data.sources import open_dataset
-from gschnet_pyg.data.writing import write_database
+from gschnet_pyg.data.writing import write_database, write_molecules
 from gschnet_pyg.generation.sampler import Attempt
 from gschnet_pyg.model.storage import load_model
 from gschnet_pyg.run_directory import RunDirectory
 from gschnet_pyg.training.module import PlacementTraining
 from tests.integration.conftest import TINY, Command, Outcome
+from tests.molecules import coordinates
 
 
 def train_again(command: Command, database: Path, *more: str, name: str = "first") -> Outcome:
@@ -197,6 +198,18 @@ def test_an_interrupted_generation_keeps_what_is_finished(
     assert "Interrupted after 3 of 10 molecules" in outcome.out
     assert len(open_dataset("some.db")) == 2
     assert run.stored_counts(Path("some.db")) == {"requested": 3, "finished": 2}
+
+
+@pytest.mark.parametrize("name", ["bad.extxyz", "bad.db", "bad.sdf"])
+def test_molecules_that_training_would_refuse_are_judged(command: Command, name: str) -> None:
+    good, doubled = Atoms(*coordinates("CO")), Atoms(*coordinates("CO"))
+    doubled.positions[3] = doubled.positions[4]
+    write_molecules(name, [good, doubled])
+    outcome = command("report", name, "--json", "report.json")
+    assert outcome.code == 0, outcome.err
+    report = json.loads(Path("report.json").read_text())
+    assert report["rdkit"]["valid"]["count"] == 1
+    assert report["rdkit"]["failures"] == {"bad_coordinates": 1}
 
 
 def test_a_file_that_was_changed_since_counts_as_any_other(command: Command, database: Path) -> None:
