@@ -127,7 +127,8 @@ def _joined(
     if not found.all() and missing == "error":
         raise DataError(
             f"{arrays.describe(int(np.argmin(found)))}: {table.path} has no row for it "
-            f"({np.sum(~found):,} of {len(arrays):,} molecules have none); leave these out with --drop-missing (in Python: missing='drop')"
+            f"({np.sum(~found):,} of {len(arrays):,} molecules have none); "
+            "leave these out with --drop-missing (in Python: missing='drop')"
         )
     if not found.all():
         _log.warning("%s: %s of %s molecules have no row in %s and are left out", arrays.source,
