@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import rdkit
 from ase import units
-from rdkit import Chem, rdBase
+from rdkit import Chem, RDLogger, rdBase
 from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
 
 from gschnet_pyg.bonds import PerceptionOptions, canonical_smiles, perceive
@@ -78,7 +79,7 @@ def _build(progress: bool) -> MoleculeArrays:
     collector = Collector("demo")
     names: list[str] = []
     smiles = candidates(progress=progress)
-    with rdBase.BlockLogs(), ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:  # RDKit releases the interpreter
+    with _quiet_rdkit(), ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:  # RDKit releases the interpreter
         for name, found in zip(smiles, bar(pool.map(embed, smiles), "demo set", progress, len(smiles)), strict=True):
             if found is not None:
                 mol, energy = found
@@ -86,6 +87,18 @@ def _build(progress: bool) -> MoleculeArrays:
                 collector.add(len(names), z, mol.GetConformer().GetPositions(), {ENERGY: energy})
                 names.append(name)
     return _in_one_piece(replace(collector.finish(units={ENERGY: "eV"}), smiles=np.array(names)))
+
+
+@contextmanager
+def _quiet_rdkit() -> Iterator[None]:
+    """Keep RDKit's logs off while threads use it, whose own blocks of the logs can overlap and leave them off."""
+    enabled = [line.partition(":")[0] for line in rdBase.LogStatus().splitlines() if line.endswith(":enabled")]
+    RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        for log in enabled:
+            RDLogger.EnableLog(log)  # type: ignore[attr-defined]
 
 
 def _in_one_piece(arrays: MoleculeArrays) -> MoleculeArrays:

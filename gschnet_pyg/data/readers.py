@@ -159,15 +159,10 @@ def read_sdf(path: Path, progress: bool = True) -> MoleculeArrays:
         DataError: naming the record that RDKit cannot parse or that has no coordinates in space.
     """
     collector = Collector(str(path))
-    for record, mol in enumerate(sdf_molecules(path, progress)):
-        where = f"{path}, record {record}"
-        if mol is None:
-            raise DataError(f"{where}: RDKit cannot read it; the file is damaged there")
-        if mol.GetNumAtoms() and not (mol.GetNumConformers() and mol.GetConformer().Is3D()) and mol.GetNumAtoms() > 1:
-            raise DataError(f"{where}: is a drawing without coordinates in space; embed it first")
-        pos = mol.GetConformer().GetPositions() if mol.GetNumAtoms() else []
-        tags = {name: text_as_numbers(mol.GetProp(name)) for name in mol.GetPropNames()}
-        collector.add(record, np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()]), np.asarray(pos), tags)
+    with rdBase.BlockLogs():  # RDKit's complaints come back as our errors
+        supplier = Chem.SDMolSupplier(str(path), removeHs=False, sanitize=False)
+        for record, mol in enumerate(bar(supplier, f"reading {path.name}", progress)):
+            _add_sdf_record(collector, f"{path}, record {record}", record, mol)
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 64))
         if len(collector) > 1 and b"$$$$" not in file.read():
@@ -175,11 +170,14 @@ def read_sdf(path: Path, progress: bool = True) -> MoleculeArrays:
     return collector.finish()
 
 
-def sdf_molecules(path: Path, progress: bool = True) -> Iterable[Chem.Mol | None]:
-    """Molecules of an SDF as they stand, with hydrogens, not sanitised; none for a record that cannot be read."""
-    with rdBase.BlockLogs():
-        supplier = Chem.SDMolSupplier(str(path), removeHs=False, sanitize=False)
-        yield from bar(supplier, f"reading {path.name}", progress)
+def _add_sdf_record(collector: Collector, where: str, record: int, mol: Chem.Mol | None) -> None:
+    if mol is None:
+        raise DataError(f"{where}: RDKit cannot read it; the file is damaged there")
+    if mol.GetNumAtoms() > 1 and not (mol.GetNumConformers() and mol.GetConformer().Is3D()):
+        raise DataError(f"{where}: is a drawing without coordinates in space; embed it first")
+    pos = mol.GetConformer().GetPositions() if mol.GetNumAtoms() else []
+    tags = {name: text_as_numbers(mol.GetProp(name)) for name in mol.GetPropNames()}
+    collector.add(record, np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()]), np.asarray(pos), tags)
 
 
 def _periodic(where: str) -> str:
