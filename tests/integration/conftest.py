@@ -32,6 +32,18 @@ class Outcome(NamedTuple):
 Command = Callable[..., Outcome]
 
 
+def train_again(command: Command, database: Path, *more: str, name: str = "first") -> Outcome:
+    settings = ("data.kind=file", f"data.path={database.name}", f"run.id={name}", *TINY, *more)
+    return command("train", "qm9_fast", *settings)
+
+
+def train(command: Command, database: Path, *more: str, name: str = "first") -> Path:
+    outcome = train_again(command, database, *more, name=name)
+    assert outcome.code == 0, outcome.err
+    assert f"gschnet-pyg generate runs/{name}" in outcome.out
+    return Path("runs") / name
+
+
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
     """Run ``gschnet-pyg`` with arguments, in an empty folder."""

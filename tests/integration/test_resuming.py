@@ -1,0 +1,88 @@
+"""Runs that are stopped, interrupted and resumed."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+
+from gschnet_pyg.contracts import PlacementSteps
+from gschnet_pyg.model.storage import load_model
+from gschnet_pyg.run_directory import RunDirectory
+from gschnet_pyg.training.module import PlacementTraining
+from tests.integration.conftest import Command, train, train_again
+
+
+@pytest.mark.parametrize("limit", ["training.max_epochs=2", "training.max_steps=2", "training.max_minutes=0.001"])
+def test_every_limit_ends_with_a_validation(command: Command, database: Path, limit: str) -> None:
+    directory = train(command, database, limit, "training.validate_every=7")
+    assert (directory / "model.safetensors").is_file()
+    assert len(json.loads((directory / "losses.json").read_text())) == 4
+
+
+def weights_of(directory: Path) -> dict[str, torch.Tensor]:
+    return load_model(directory / "model.safetensors").state_dict()
+
+
+def equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_an_existing_id_resumes(command: Command, database: Path) -> None:
+    directory = train(command, database, "training.max_steps=6")
+    early = weights_of(directory)
+    directory = train(command, database, "training.max_steps=60")
+    late = weights_of(directory)
+    assert not equal(early, late)
+    with (directory / "metrics.csv").open() as file:
+        steps = [int(row["step"]) for row in csv.DictReader(file) if row["validation/loss"]]
+    assert steps == sorted(steps)
+    assert steps[-1] == 59  # Lightning counts from 0
+
+    outcome = train_again(command, database, "training.max_steps=60")
+    assert outcome.code == 0
+    assert outcome.out.startswith("Resuming ")
+    assert equal(late, weights_of(directory))
+
+    for change in ("cutoffs.model=8", "training.optimizer.learning_rate=1"):
+        outcome = train_again(command, database, change)
+        assert outcome.code == 2
+        assert f"{change.rpartition('.')[0]}: differs from" in outcome.err
+
+
+def test_stopping_and_resuming_in_mid_epoch_changes_nothing(command: Command, database: Path) -> None:
+    """Three batches make an epoch; a run that stops after four goes on with the molecules that were left."""
+    constant = "training.schedule={kind: constant}"
+    whole = train(command, database, constant, "training.max_steps=8", name="whole")
+    for steps in (4, 5, 8):
+        pieces = train(command, database, constant, f"training.max_steps={steps}", name="pieces")
+    last = [RunDirectory(path).read_checkpoint("last") for path in (whole, pieces)]
+    assert equal(last[0]["current_model_state"], last[1]["current_model_state"])
+    assert equal(last[0]["state_dict"], last[1]["state_dict"])
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(
+    command: Command, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = ("training.schedule={kind: constant}", "training.max_steps=8")
+    whole = train(command, database, *settings, name="whole")
+    plain_step, calls = PlacementTraining.training_step, itertools.count()
+
+    def interrupted_step(self: PlacementTraining, steps: PlacementSteps, batch_idx: int) -> torch.Tensor:
+        if next(calls) == 4:  # in the middle of the second epoch
+            raise KeyboardInterrupt
+        return plain_step(self, steps, batch_idx)
+
+    monkeypatch.setattr(PlacementTraining, "training_step", interrupted_step)
+    outcome = train_again(command, database, *settings, name="pieces")
+    assert outcome.code == 130
+    assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+    assert "Interrupted. The same command with run.id=pieces goes on where it stopped." in outcome.out
+    pieces = train(command, database, *settings, name="pieces")
+    last = [RunDirectory(path).read_checkpoint("last") for path in (whole, pieces)]
+    assert equal(last[0]["current_model_state"], last[1]["current_model_state"])
