@@ -1,0 +1,26 @@
+"""Types that travel between the rooms of the package.
+
+Nothing here imports a sibling of this room. Units: Å for lengths, eV for energies.
+"""
+
+from gschnet_pyg.contracts.steps import (
+    Cutoffs,
+    DistanceBins,
+    PlacementSteps,
+    Prediction,
+    Trajectory,
+    Vocabulary,
+)
+from gschnet_pyg.contracts.validity import Rate, ValidityReport, Verdict
+
+__all__ = [
+    "Cutoffs",
+    "DistanceBins",
+    "PlacementSteps",
+    "Prediction",
+    "Rate",
+    "Trajectory",
+    "ValidityReport",
+    "Verdict",
+    "Vocabulary",
+]
