@@ -6,10 +6,11 @@ Worker processes that judge molecules import this module: it needs NumPy and RDK
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from rdkit import Chem, rdBase
-from rdkit.Chem import rdDetermineBonds
+from rdkit.Chem import rdDetermineBonds, rdFingerprintGenerator
 
 MIN_DISTANCE = 0.4
 """Å; atoms closer than this are taken to be at one place. RDKit forms no bond there; the shortest is 0.74 (H-H)."""
@@ -110,6 +111,82 @@ def canonical_smiles(mol: Chem.Mol, *, stereo: bool = True) -> str:
         if stereo:
             Chem.AssignStereochemistryFrom3D(mol)
         return str(Chem.MolToSmiles(Chem.RemoveHs(mol), isomericSmiles=stereo))
+
+
+def fingerprint(mol: Chem.Mol, radius: int = 2, bits: int = 2048) -> np.ndarray:
+    """Morgan fingerprint of a molecule without its hydrogens and its stereochemistry.
+
+    So a molecule perceived from coordinates and one parsed from SMILES have the same. Every molecule sets some bit.
+
+    Args:
+        mol: sanitised; it is not changed.
+        radius: of the environments, in bonds.
+        bits: length.
+
+    Returns:
+        ``[bits]`` uint8, 0 or 1.
+
+    Source:
+        Rogers and Hahn, J. Chem. Inf. Model. 50, 742 (2010), as RDKit has it.
+    """
+    mol = Chem.Mol(mol)
+    Chem.RemoveStereochemistry(mol)  # else a hydrogen that an imine's stereochemistry needs would stay
+    with rdBase.BlockLogs():
+        heavy = Chem.RemoveHs(mol)
+    bit_array: np.ndarray = _morgan(radius, bits).GetFingerprintAsNumPy(heavy)
+    return bit_array
+
+
+def smiles_fingerprint(smiles: str, radius: int = 2, bits: int = 2048) -> np.ndarray:
+    """:func:`fingerprint` of the molecule that a SMILES names.
+
+    Raises:
+        ValueError: if RDKit cannot parse it, or it names nothing.
+    """
+    with rdBase.BlockLogs():
+        mol = Chem.MolFromSmiles(smiles)
+    if mol is None or not mol.GetNumAtoms():
+        raise ValueError(f"{smiles!r} is no SMILES of a molecule that RDKit accepts")
+    return fingerprint(mol, radius, bits)
+
+
+def perceived_fingerprints(z: np.ndarray, pos: np.ndarray, offsets: np.ndarray, radius: int, bits: int) -> np.ndarray:
+    """Packed fingerprints of molecules whose bonds are perceived by the default options.
+
+    Args:
+        z: ``[sum N]`` atomic numbers.
+        pos: ``[sum N, 3]`` Å.
+        offsets: ``[M + 1]`` first atom of every molecule.
+        radius: of the environments, in bonds.
+        bits: length, a multiple of 8.
+
+    Returns:
+        ``[M, bits / 8]`` uint8, as ``np.packbits`` packs them; no bit is set where the bonds cannot be perceived.
+    """
+    found = np.zeros((len(offsets) - 1, bits // 8), dtype=np.uint8)
+    for row, atoms in enumerate(map(slice, offsets[:-1], offsets[1:])):
+        mol = perceive(z[atoms], pos[atoms], options=PerceptionOptions()).mol
+        if mol is not None:
+            found[row] = np.packbits(fingerprint(mol, radius, bits))
+    return found
+
+
+def tanimoto(a: np.ndarray, b: np.ndarray) -> float:
+    """Tanimoto similarity of two fingerprints ``[bits]``: bits of both over bits of either; 1 if there are none.
+
+    Raises:
+        ValueError: if they differ in length.
+    """
+    a, b = np.asarray(a, dtype=bool), np.asarray(b, dtype=bool)
+    if a.shape != b.shape:
+        raise ValueError(f"fingerprints of {a.shape} and {b.shape} bits cannot be compared")
+    either = np.count_nonzero(a | b)
+    return np.count_nonzero(a & b) / either if either else 1.0
+
+
+@lru_cache
+def _morgan(radius: int, bits: int) -> rdFingerprintGenerator.FingerprintGenerator64:
+    return rdFingerprintGenerator.GetMorganGenerator(radius=radius, fpSize=bits)
 
 
 def _objection(z: np.ndarray, pos: np.ndarray) -> str | None:

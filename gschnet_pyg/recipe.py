@@ -7,22 +7,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, field_validator
 
 from gschnet_pyg.errors import RecipeError
 from gschnet_pyg.recipe_files import explain, merge, parse_overrides, read_with_parents
-from gschnet_pyg.recipe_sections import (
+from gschnet_pyg.recipe_sections.base import Count, Name, Section, Seed
+from gschnet_pyg.recipe_sections.data import DataSource, PropertiesSection, SplitSettings
+from gschnet_pyg.recipe_sections.generation import StartSettings
+from gschnet_pyg.recipe_sections.model import (
     AtomSettings,
+    ConditionSettings,
     CutoffSettings,
-    DataSource,
+    GrowthSettings,
+    MixingSettings,
     ModelSection,
-    Name,
-    RunSection,
-    Section,
-    Seed,
-    SplitSettings,
-    TrainingSection,
 )
+from gschnet_pyg.recipe_sections.training import RunSection, TrainingSection
 
 S = TypeVar("S", bound=Section)
 
@@ -34,12 +34,25 @@ class Recipe(Section):
     name: Name
     seed: Seed = 0
     data: DataSource
+    properties: PropertiesSection = PropertiesSection()
     split: SplitSettings
     atoms: AtomSettings = AtomSettings()
     cutoffs: CutoffSettings = CutoffSettings()
+    growth: GrowthSettings = GrowthSettings()
+    conditions: tuple[ConditionSettings, ...] = ()
+    """What the molecules are conditioned on; none for an unconditional model."""
+    mixing: MixingSettings = MixingSettings()
     model: ModelSection = ModelSection()
     training: TrainingSection = TrainingSection()
     run: RunSection = RunSection()
+
+    @field_validator("conditions")
+    @classmethod
+    def _distinct(cls, conditions: tuple[ConditionSettings, ...]) -> tuple[ConditionSettings, ...]:
+        names = [condition.property for condition in conditions]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"{twice[0]} stands twice; keep one of them")
+        return conditions
 
 
 class GenerationRecipe(Section):
@@ -49,6 +62,12 @@ class GenerationRecipe(Section):
     run: Path
     """Run directory with the model."""
     n_molecules: PositiveInt = 100
+    """Molecules to attempt, dealt to the targets and substructures in turn."""
+    conditions: dict[str, Any] = Field(default={})
+    """Targets of every condition of the model: a number, a formula (C7H10O2), a SMILES for a fingerprint; or several of
+    them, as a list or a range such as {from: 4, to: 8, steps: 5}. Every combination is a target."""
+    start: StartSettings | None = None
+    """Substructures to grow from."""
     batch_size: PositiveInt = 64
     """Molecules that grow at a time; the molecules do not depend on it."""
     max_atoms: PositiveInt = 35
@@ -65,6 +84,14 @@ class GenerationRecipe(Section):
     """``auto``, ``cpu``, ``cuda`` or ``cuda:0``, ``cuda:1``, ..."""
     output: Path | None = None
     """ASE database, extxyz or SDF by suffix; numbered databases in the run directory where there is none."""
+    append: bool = False
+    """Add to the output if it is an ASE database already."""
+    work_directory: Path | None = None
+    """Fast local storage to write in; the file is moved to its place when it is whole."""
+    trace: tuple[Count, ...] = ()
+    """Numbers of molecules, from 0, whose steps are printed and written as a trajectory beside the output."""
+    view: bool = False
+    """Open the finished molecules in ASE's viewer."""
 
 
 def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:

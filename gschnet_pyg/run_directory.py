@@ -17,15 +17,16 @@ from typing import Any
 import torch
 import yaml
 
-from gschnet_pyg import build
+from gschnet_pyg.build.training import BEST
 from gschnet_pyg.errors import ModelError, RecipeError
 from gschnet_pyg.files import replace_file
 from gschnet_pyg.model.gschnet import GSchNet
-from gschnet_pyg.model.storage import load_model, save_model
+from gschnet_pyg.model.storage import build_model, load_model, save_model
 from gschnet_pyg.recipe import Recipe, load_recipe
+from gschnet_pyg.recipe_sections.base import Section
 
 DECIDED = (
-    *("seed", "data", "split", "atoms", "cutoffs", "model"),
+    *("seed", "data", "properties", "split", "atoms", "cutoffs", "growth", "conditions", "mixing", "model"),
     *(f"training.{key}" for key in ("batch_size", "steps_drawn", "optimizer", "schedule", "label_width", "ema_decay")),
 )
 """Parts of a recipe that a resumed run cannot change; limits, workers and the like it can."""
@@ -76,21 +77,22 @@ class RunDirectory:
             raise RecipeError(f"{self.path}: no run directory (it has no recipe.yaml)")
         return load_recipe(self.recipe_file)
 
-    def check_recipe(self, recipe: Recipe) -> None:
-        """Check that a recipe decides the same things as the stored one, if there is one.
+    def continued(self, recipe: Recipe) -> Recipe:
+        """The recipe to go on with: where there is a stored one, what that has settled for properties and conditions.
 
         Raises:
-            RecipeError: naming the part that differs.
+            RecipeError: if the two decide otherwise, naming the part that differs.
         """
         if not self.recipe_file.is_file():
-            return
+            return recipe
         stored = self.recipe()
         for part in DECIDED:
-            if attrgetter(part)(stored) != attrgetter(part)(recipe):
+            if not _agrees(_plain(attrgetter(part)(recipe)), _plain(attrgetter(part)(stored))):
                 raise RecipeError(
                     f"{part}: differs from {self.recipe_file}, which this run would resume; "
                     "give the run another id, or leave that part as it was"
                 )
+        return recipe.model_copy(update={"properties": stored.properties, "conditions": stored.conditions})
 
     def store_recipe(self, recipe: Recipe) -> None:
         """Write the resolved recipe."""
@@ -127,12 +129,17 @@ class RunDirectory:
         Raises:
             ModelError: if there is no checkpoint, or it is damaged.
         """
-        model = build.model(self.recipe())
-        prefix = "model."
-        weights = self.read_checkpoint(build.BEST)["state_dict"]
-        model.load_state_dict(
-            {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
-        )
+        content = self.read_checkpoint(BEST)
+        try:
+            model = build_model(content["gschnet_pyg"])
+            prefix = "model."
+            weights = {key: value for key, value in content["state_dict"].items() if key.startswith(prefix)}
+            model.load_state_dict({key.removeprefix(prefix): value for key, value in weights.items()})
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise ModelError(
+                f"{self.checkpoint(BEST)}: holds no model that this version can build ({str(error).splitlines()[0]}); "
+                "train it anew"
+            ) from None
         return model.eval()
 
     def export(self, model: GSchNet) -> None:
@@ -148,7 +155,28 @@ class RunDirectory:
         """
         if not self.path.is_dir():
             raise ModelError(f"{self.path}: no such run directory")
-        return load_model(self.model_file) if self.model_file.is_file() else self.best_model()
+        if self.model_file.is_file():
+            return load_model(self.model_file)
+        self.recipe()  # says what is wrong with a folder that is no run's
+        return self.best_model()
+
+
+def _plain(value: Any) -> Any:
+    """A part of a recipe as plain containers."""
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return value.model_dump(mode="json") if isinstance(value, Section) else value
+
+
+def _agrees(given: Any, stored: Any) -> bool:
+    """Whether a part says the same as the stored one; what it leaves open (null) was settled by the training data."""
+    if given is None:
+        return True
+    if isinstance(given, dict) and isinstance(stored, dict):
+        return given.keys() == stored.keys() and all(_agrees(given[key], stored[key]) for key in given)
+    if isinstance(given, list) and isinstance(stored, list):
+        return len(given) == len(stored) and all(map(_agrees, given, stored))
+    return bool(given == stored)
 
 
 def new_id(name: str) -> str:

@@ -9,13 +9,29 @@ import numpy as np
 import torch
 
 from gschnet_pyg.contracts import Cutoffs, PlacementSteps, Trajectory, Vocabulary
+from gschnet_pyg.model.conditions import CompositionCondition, Mixing, ScalarCondition
+from gschnet_pyg.model.embeddings import ConditionEmbedding
 from gschnet_pyg.model.gschnet import GSchNet, ModelSettings
 from gschnet_pyg.neighbors import neighbors
 from gschnet_pyg.trajectory.collate import PlacementCollate
 
-CUTOFFS = {"unconditional": Cutoffs(), "short_cutoffs": Cutoffs(4.0, 3.0, 1.7, covalent_factor=None)}
+CUTOFFS = {
+    "unconditional": Cutoffs(),
+    "composition_gap": Cutoffs(),
+    "short_cutoffs": Cutoffs(4.0, 3.0, 1.7, covalent_factor=None),
+}
 VOCABULARY = Vocabulary()
 N_MOLECULES = 6
+CONDITIONS = (
+    CompositionCondition(
+        atom_types=VOCABULARY.atom_types,
+        type_features=8,
+        layers=2,
+        width=16,
+        count=ScalarCondition(name="n_atoms", minimum=0.0, maximum=35.0, spacing=8.75, layers=2, width=16),
+    ),
+    ScalarCondition(name="gap", minimum=2.0, maximum=11.0, spacing=2.25, layers=2, width=16),
+)
 
 
 @dataclass(frozen=True)
@@ -44,14 +60,25 @@ class ReferenceCase:
             is_placement = m["next_z"] != VOCABULARY.stop
             trajectory = Trajectory(m["order"], m["focus"], m["next_z"], np.cumsum(is_placement) - is_placement)
             drawn.append((trajectory, np.arange(len(m["focus"]))))
-        return PlacementCollate(VOCABULARY, self.cutoffs).expand(z, pos, ptr, near, drawn)
+        steps = PlacementCollate(VOCABULARY, self.cutoffs).expand(z, pos, ptr, near, drawn)
+        if self.is_conditional:
+            steps.conditions = {
+                name: torch.as_tensor(np.stack([m[name] for m in molecules]), dtype=torch.float32)
+                for name in ("composition", "gap")
+            }
+        return steps
+
+    @property
+    def is_conditional(self) -> bool:
+        return "mol0_gap" in self.arrays
 
     def model(self) -> GSchNet:
         """The project's model with the reference weights."""
         settings = ModelSettings(
             n_features=32, n_interactions=3, type_layers=3, type_width=48, distance_layers=3, distance_width=48
         )
-        model = GSchNet(VOCABULARY, self.cutoffs, settings)
+        conditions = ConditionEmbedding(CONDITIONS, Mixing(2, 24)) if self.is_conditional else None
+        model = GSchNet(VOCABULARY, self.cutoffs, settings, conditions)
         model.load_state_dict(translate(self.weights))
         return model.eval()
 
@@ -82,4 +109,22 @@ def translate(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         elif parts[0] in ("type_prediction_net", "distance_prediction_net"):
             head = parts[0].replace("prediction_net", "head")
             ours[f"{head}.{2 * int(parts[1])}.{parts[2]}"] = value
+        elif parts[0] == "conditioning_module":
+            ours.update(_translate_condition(parts[1:], value))
     return ours
+
+
+def _translate_condition(parts: list[str], value: torch.Tensor) -> dict[str, torch.Tensor]:
+    """One parameter of the conditions; buffers are built anew and have no name of ours."""
+    if parts[0] == "dense_net":
+        return {f"conditions.mix.{2 * int(parts[1])}.{parts[2]}": value}
+    number, *rest = parts[1:]
+    place = f"conditions.embeddings.{number}"
+    match rest:
+        case ["type_embedding", "weight"]:
+            return {f"{place}.types.weight": value[list(VOCABULARY.atom_types)]}
+        case ["dense_net", layer, name]:
+            return {f"{place}.dense.{2 * int(layer)}.{name}": value}
+        case ["n_atoms_embedding_net", "dense_net", layer, name]:
+            return {f"{place}.count.dense.{2 * int(layer)}.{name}": value}
+    return {}

@@ -2,9 +2,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from rdkit import Chem
+from rdkit import Chem, DataStructs
+from rdkit.Chem import rdFingerprintGenerator
 
-from gschnet_pyg.bonds import PerceptionOptions, canonical_smiles, perceive
+from gschnet_pyg.bonds import (
+    PerceptionOptions,
+    canonical_smiles,
+    fingerprint,
+    perceive,
+    perceived_fingerprints,
+    smiles_fingerprint,
+    tanimoto,
+)
 from tests.validity.molecules import embed, line, without
 
 DEFAULT = PerceptionOptions()
@@ -131,3 +140,51 @@ def test_rdkit_stays_quiet_here_and_loud_elsewhere(capfd: pytest.CaptureFixture[
     assert capfd.readouterr().err == ""
     Chem.MolFromSmiles("C(C)(C)(C)(C)C")
     assert "valence" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("smiles", ["C", "CCO", "c1ccncc1", "C[C@H](O)F", "[H]/N=C/C", "C/C=C\\C", "FC(F)F", "NC=O"])
+def test_fingerprints_from_coordinates_and_from_smiles_agree(smiles: str) -> None:
+    mol = perceive(*embed(smiles), options=DEFAULT).mol
+    assert mol is not None
+    before = mol.ToBinary()
+    bits = fingerprint(mol, 2, 1024)
+    assert mol.ToBinary() == before
+    assert (bits.dtype, bits.shape) == (np.uint8, (1024,))
+    assert set(bits.tolist()) == {0, 1}
+    np.testing.assert_array_equal(bits, smiles_fingerprint(smiles, 2, 1024))
+
+
+def test_fingerprints_tell_isomers_apart_within_their_radius() -> None:
+    ethanol, ether, mirrored = (smiles_fingerprint(smiles) for smiles in ("CCO", "COC", "OCC"))
+    assert tanimoto(ethanol, mirrored) == 1
+    assert 0 < tanimoto(ethanol, ether) < 1
+    assert tanimoto(smiles_fingerprint("CCCCCCO", 0), smiles_fingerprint("CCCCO", 0)) == 1
+
+
+@pytest.mark.parametrize("smiles", ["", "C(", "xyz", "C(C)(C)(C)(C)C"])
+def test_what_is_no_smiles_has_no_fingerprint(smiles: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ValueError, match="is no SMILES of a molecule"):
+        smiles_fingerprint(smiles)
+    assert capfd.readouterr().err == ""
+
+
+def test_the_similarity_is_the_shared_part_of_all_bits() -> None:
+    a, b = np.array([1, 1, 1, 0], dtype=np.uint8), np.array([0, 1, 1, 1], dtype=np.uint8)
+    assert tanimoto(a, b) == tanimoto(b, a) == 0.5
+    assert tanimoto(a, 1 - a) == 0
+    assert tanimoto(0 * a, 0 * b) == 1
+    first, second = Chem.MolFromSmiles("CCCO"), Chem.MolFromSmiles("CCC=O")
+    bits = [rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048).GetFingerprint(m) for m in (first, second)]
+    expected = DataStructs.TanimotoSimilarity(*bits)
+    assert tanimoto(fingerprint(first), fingerprint(second)) == pytest.approx(expected)
+    with pytest.raises(ValueError, match="cannot be compared"):
+        tanimoto(a, np.zeros(8))
+
+
+def test_packed_fingerprints_are_empty_where_the_bonds_are_not_known() -> None:
+    molecules = [METHANE, line((8, 0.0), (1, 0.97)), embed("CO")]
+    z, pos = (np.concatenate(each) for each in zip(*molecules, strict=True))
+    packed = perceived_fingerprints(z, pos, np.array([0, 5, 7, 13]), 2, 64)
+    assert packed.shape == (3, 8)
+    expected = [smiles_fingerprint("C", 2, 64), np.zeros(64), smiles_fingerprint("CO", 2, 64)]
+    np.testing.assert_array_equal(np.unpackbits(packed, axis=1), expected)

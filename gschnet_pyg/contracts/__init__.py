@@ -6,19 +6,25 @@ Nothing here imports a sibling of this room. Units: Å for lengths, eV for energ
 from gschnet_pyg.contracts.steps import (
     Cutoffs,
     DistanceBins,
+    Growth,
+    NextAtom,
     PlacementSteps,
     Prediction,
     Trajectory,
     Vocabulary,
 )
-from gschnet_pyg.contracts.validity import Rate, ValidityReport, Verdict
+from gschnet_pyg.contracts.validity import Rate, TargetComparison, TargetGroup, ValidityReport, Verdict
 
 __all__ = [
     "Cutoffs",
     "DistanceBins",
+    "Growth",
+    "NextAtom",
     "PlacementSteps",
     "Prediction",
     "Rate",
+    "TargetComparison",
+    "TargetGroup",
     "Trajectory",
     "ValidityReport",
     "Verdict",

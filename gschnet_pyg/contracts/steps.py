@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from torch import Tensor
 from torch_geometric.data import Data
+
+NextAtom = Literal["center", "focus", "random", "index"]
+"""Rules by which the next neighbour of the focus is chosen."""
 
 
 @dataclass(frozen=True)
@@ -106,14 +109,50 @@ class Vocabulary:
 
 
 @dataclass(frozen=True)
+class Growth:
+    """How the trajectories of a model grow.
+
+    Args:
+        has_origin: the origin token is there.
+        fragment_share: largest share of a molecule's atoms, above 0 and up to 1, that a random connected fragment may
+            hold; the fragment is in place from the start. Its size is drawn uniformly from one atom to that share, at
+            least one atom. None grows from nothing.
+        finished_fragment: atoms whose placement neighbours are all in the fragment are finished from the start, and no
+            stop is learnt for them; those of a fragment that is the whole molecule are not.
+        next_atom: which unplaced placement neighbour of the focus comes next: the closest to the centre of mass, the
+            closest to the focus, any, or the first in the file. Ties go to the lower index of the source file.
+
+    Raises:
+        ValueError: if the share or the rule does not exist, or there is nothing to start from.
+    """
+
+    has_origin: bool = True
+    fragment_share: float | None = None
+    finished_fragment: bool = False
+    next_atom: NextAtom = "center"
+
+    def __post_init__(self) -> None:
+        if self.fragment_share is None:
+            if not self.has_origin:
+                raise ValueError("without the origin, growth needs a fragment_share: something must be there to start")
+        elif not 0 < self.fragment_share <= 1:
+            raise ValueError(f"fragment_share is {self.fragment_share}; it must be above 0 and at most 1")
+        if self.next_atom not in get_args(NextAtom):
+            raise ValueError(f"next_atom is {self.next_atom!r}; it must be one of {', '.join(get_args(NextAtom))}")
+
+
+@dataclass(frozen=True)
 class Trajectory:
     """One order in which the atoms of a molecule could have been placed.
 
+    A molecule that grows from nothing has S = 2N steps, N placements and N stops. Where n atoms are in place from the
+    start, n placements fall away, and the stops of those that are finished.
+
     Attributes:
-        order: ``[N]`` atoms in the order of placement.
-        focus: ``[2N]`` focused atom of every prediction step, ``-1`` for the origin (first step).
-        next_z: ``[2N]`` atomic number that is placed, or the stop token's type.
-        n_placed: ``[2N]`` number of atoms in place when a step begins.
+        order: ``[N]`` atoms in the order of placement, those in place from the start first.
+        focus: ``[S]`` focused atom of every prediction step, ``-1`` for the origin (first step).
+        next_z: ``[S]`` atomic number that is placed, or the stop token's type.
+        n_placed: ``[S]`` number of atoms in place when a step begins.
     """
 
     order: np.ndarray
@@ -128,7 +167,8 @@ class PlacementSteps(Data):
     A *site* is the origin (site 0) or an atom in placement order (sites 1, 2, ...), so that every
     step sees a prefix of its molecule's sites. A *node* is one site seen by one step; the focus
     tokens, one per step, are counted after all nodes. Messages run on a padded table with one slot
-    for each of ``n_molecules`` x ``max_steps`` x ``max_sites``.
+    for each of ``n_molecules`` x ``max_steps`` x ``max_sites``. Where a model has no origin, site 0 stays, but it
+    exchanges no messages and predicts nothing.
 
     Attributes:
         n_molecules, n_steps, max_steps, max_sites: sizes, int.

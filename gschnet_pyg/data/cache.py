@@ -8,7 +8,7 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +49,21 @@ def cached_beside(
         build: converts the file.
         cache_dir: keep the cache in this folder instead.
     """
+    return cached_among(cache_roots(path, cache_dir), stat_hash(path), short_hash(options), build)
+
+
+def cache_roots(path: Path, cache_dir: Path | None = None) -> list[Path]:
+    """Folders where the caches of a file may lie, best first: beside it, then the user's; or only ``cache_dir``."""
     name = f"{path.name}.gschnet-cache"
     elsewhere = f"{path.stem}-{short_hash(str(path.resolve()))}.gschnet-cache"
-    roots = [cache_dir / elsewhere] if cache_dir else [path.with_name(name), user_cache() / elsewhere]
-    state, key = stat_hash(path), short_hash(options)
+    return [cache_dir / elsewhere] if cache_dir else [path.with_name(name), user_cache() / elsewhere]
+
+
+def cached_among(roots: Sequence[Path], state: str, key: str, build: Callable[[], MoleculeArrays]) -> MoleculeArrays:
+    """Arrays from whichever of some folders has them, built in the first that can be written if none has.
+
+    Arguments and errors are those of :func:`cached`.
+    """
     for root in roots:
         if (arrays := _try_load(root / f"{state}-{key}")) is not None:
             return arrays

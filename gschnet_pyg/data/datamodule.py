@@ -10,7 +10,7 @@ from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset, Sampler
 from torch_geometric.data import Data
 
-from gschnet_pyg.contracts import Cutoffs, PlacementSteps, Vocabulary
+from gschnet_pyg.contracts import Cutoffs, Growth, PlacementSteps, Vocabulary
 from gschnet_pyg.data.dataset import MoleculeDataset
 from gschnet_pyg.data.splits import Split
 from gschnet_pyg.trajectory.collate import PlacementCollate
@@ -95,6 +95,7 @@ class MoleculeDataModule(LightningDataModule):
         loading: how batches are made.
         conditions: properties that the model is conditioned on.
         seed: of the run.
+        growth: how the trajectories grow.
     """
 
     def __init__(
@@ -106,10 +107,11 @@ class MoleculeDataModule(LightningDataModule):
         loading: Loading,
         conditions: Sequence[str] = (),
         seed: int = 0,
+        growth: Growth = Growth(),  # noqa: B008 (frozen)
     ) -> None:
         super().__init__()
         self.dataset, self.split, self.loading, self.seed = dataset, split, loading, seed
-        self.collate = PlacementCollate(vocabulary, cutoffs, loading.steps_drawn, conditions)
+        self.collate = PlacementCollate(vocabulary, cutoffs, loading.steps_drawn, conditions, growth)
         self._done = (0, 0)
 
     def state_dict(self) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -14,9 +14,10 @@ from torch.utils.data import Dataset
 from torch_geometric.data import Data
 
 from gschnet_pyg.data.arrays import MoleculeArrays, Property
+from gschnet_pyg.data.columns import Column, PropertyView, StoredColumn
 from gschnet_pyg.errors import DataError
 
-__all__ = ["MoleculeDataset", "Property"]
+__all__ = ["Column", "MoleculeDataset", "Property"]
 
 _TAKEN = (set(dir(Data())) | {"z", "pos", "id"}) - {"y"}
 
@@ -32,6 +33,8 @@ class MoleculeDataset(Dataset[Data]):
         arrays: molecules, checked.
         properties: names to carry; all that every molecule has by default.
         rows: molecules of ``arrays`` to show, in this order; all by default.
+        computed: further properties, as :meth:`with_computed` adds them.
+        units: of the computed ones.
 
     Attributes:
         arrays: the molecules of the source.
@@ -42,10 +45,17 @@ class MoleculeDataset(Dataset[Data]):
     """
 
     def __init__(
-        self, arrays: MoleculeArrays, properties: Sequence[str] | None = None, rows: np.ndarray | None = None
+        self,
+        arrays: MoleculeArrays,
+        properties: Sequence[str] | None = None,
+        rows: np.ndarray | None = None,
+        computed: Mapping[str, Column] | None = None,
+        units: Mapping[str, str | None] | None = None,
     ) -> None:
         self.arrays = arrays
         self.rows = rows
+        self._computed = dict(computed or {})
+        self._units = {name: (units or {}).get(name) for name in self._computed}
         if properties is None:
             self._names = tuple(name for name in arrays.properties if self._objection(name) is None)
         else:
@@ -53,10 +63,14 @@ class MoleculeDataset(Dataset[Data]):
             for name in self._names:
                 if objection := self._objection(name):
                     raise DataError(objection)
-        self._values = [arrays.properties[name].values for name in self._names]
+        for name, column in self._computed.items():
+            if objection := self._objection_to_computed(name, column):
+                raise DataError(objection)
+        self._columns: dict[str, Column] = {name: arrays.properties[name].values for name in self._names}
+        self._columns |= self._computed
 
     def _objection(self, name: str) -> str | None:
-        """Why a property cannot be carried; none if it can."""
+        """Why a property of the source cannot be carried; none if it can."""
         arrays = self.arrays
         if name in arrays.unusable:
             return f"{arrays.source}: property {name!r} cannot be used: it {arrays.unusable[name]}"
@@ -65,10 +79,28 @@ class MoleculeDataset(Dataset[Data]):
                 f"{arrays.source}: there is no property {name!r}; "
                 f"there are: {', '.join(sorted(arrays.properties)) or 'none'}"
             )
+        return self._objection_to_name(name) or self._objection_to_values(name, arrays.properties[name].values)
+
+    def _objection_to_computed(self, name: str, column: Column) -> str | None:
+        """Why a computed property cannot be carried; none if it can."""
+        if len(column.shape) != 2 or column.shape[0] != len(self.arrays):
+            raise ValueError(f"{name}: {column.shape} is not [{len(self.arrays)}, k], a row for each of the source's")
+        if name in self._names:
+            return (
+                f"{self.source}: has a property {name!r} itself, which is computed from the atoms too; "
+                "rename it in the source, or do not carry it"
+            )
+        # others are too large to be read at once
+        values = self._objection_to_values(name, column) if isinstance(column, np.ndarray) else None
+        return self._objection_to_name(name) or values
+
+    def _objection_to_name(self, name: str) -> str | None:
         if name in _TAKEN or name.startswith("_"):
-            return f"{arrays.source}: property {name!r} has a name that molecules use for something else; rename it"
-        values = arrays.properties[name].values if self.rows is None else arrays.properties[name].values[self.rows]
-        complete = np.isfinite(values).all(axis=1)
+            return f"{self.source}: property {name!r} has a name that molecules use for something else; rename it"
+        return None
+
+    def _objection_to_values(self, name: str, values: np.ndarray) -> str | None:
+        complete = np.isfinite(values if self.rows is None else values[self.rows]).all(axis=1)
         if not complete.all():
             return (
                 f"{self.describe(int(np.argmin(complete)))}: has no value of {name!r} "
@@ -78,7 +110,7 @@ class MoleculeDataset(Dataset[Data]):
 
     def __reduce__(self) -> Any:
         """Only what is needed to open the same view again."""
-        return MoleculeDataset, (self.arrays, self._names, self.rows)
+        return MoleculeDataset, (self.arrays, self._names, self.rows, self._computed, self._units)
 
     def __len__(self) -> int:
         return len(self.arrays) if self.rows is None else len(self.rows)
@@ -98,15 +130,55 @@ class MoleculeDataset(Dataset[Data]):
             pos=torch.from_numpy(pos - (mass @ pos) / mass.sum()),
             id=torch.from_numpy(arrays.ids[row : row + 1].copy()),
         )
-        for name, values in zip(self._names, self._values, strict=True):
-            data[name] = torch.from_numpy(values[row : row + 1].copy())
+        for name, column in self._columns.items():
+            data[name] = torch.from_numpy(np.array(column[row], dtype=np.float64)[None])
         return data
 
     def subset(self, indices: ArrayLike) -> MoleculeDataset:
         """The molecules at ``indices`` (integers or a mask ``[M]``), as a view with the same properties."""
         chosen = np.asarray(indices)
         rows = np.arange(len(self.arrays)) if self.rows is None else self.rows
-        return MoleculeDataset(self.arrays, self._names, rows[chosen if chosen.size else chosen.astype(np.int64)])
+        chosen = rows[chosen if chosen.size else chosen.astype(np.int64)]
+        return MoleculeDataset(self.arrays, self._names, chosen, self._computed, self._units)
+
+    def with_computed(
+        self, columns: Mapping[str, Column], units: Mapping[str, str | None] | None = None
+    ) -> MoleculeDataset:
+        """The same view with further properties, which its subsets carry too.
+
+        Args:
+            columns: name -> numbers for every molecule *of the source*, ``[M, k]``; a computed property of the same
+                name is replaced, one of the source that is not carried is hidden.
+            units: of the new ones; none by default.
+
+        Raises:
+            DataError: if a property of that name is carried already, the name cannot be used, or an array lacks a
+                value of a molecule of this view.
+        """
+        return MoleculeDataset(
+            self.arrays, self._names, self.rows, {**self._computed, **columns}, {**self._units, **(units or {})}
+        )
+
+    def carrying(self, names: Sequence[str]) -> MoleculeDataset:
+        """The same view with only some of its properties, in the given order, those of the source first."""
+        own = [name for name in names if name not in self._computed]
+        computed = {name: self._computed[name] for name in names if name in self._computed}
+        return MoleculeDataset(self.arrays, own, self.rows, computed, self._units)
+
+    def on_arrays(self, arrays: MoleculeArrays) -> MoleculeDataset:
+        """The same view over a copy of the arrays; what is stored beside them is read from beside the copy."""
+        computed = {
+            name: column.in_directory(arrays.directory)
+            if arrays.directory is not None and isinstance(column, StoredColumn)
+            else column
+            for name, column in self._computed.items()
+        }
+        return MoleculeDataset(arrays, self._names, self.rows, computed, self._units)
+
+    @property
+    def whole(self) -> MoleculeDataset:
+        """All molecules of the source, without properties: what computed ones are made from."""
+        return MoleculeDataset(self.arrays, ())
 
     def describe(self, index: int) -> str:
         """``water.xyz, record 3`` for messages."""
@@ -163,13 +235,11 @@ class MoleculeDataset(Dataset[Data]):
     @property
     def left_out(self) -> dict[str, str]:
         """Properties of the source that cannot be carried, with the reason."""
-        names = sorted({*self.arrays.properties, *self.arrays.unusable})
+        names = sorted({*self.arrays.properties, *self.arrays.unusable} - set(self._computed))
         return {name: objection for name in names if (objection := self._objection(name))}
 
     @cached_property
-    def properties(self) -> dict[str, Property]:
-        """Properties by name, values ``[M, k]``."""
-        chosen = {name: self.arrays.properties[name] for name in self._names}
-        if self.rows is None:
-            return chosen
-        return {name: Property(prop.values[self.rows], prop.unit) for name, prop in chosen.items()}
+    def properties(self) -> Mapping[str, Property]:
+        """Properties by name, values ``[M, k]``; those of a large computed one are read where they are indexed."""
+        units = {name: self.arrays.properties[name].unit for name in self._names} | self._units
+        return PropertyView(self._columns, units, self.rows)

@@ -14,11 +14,12 @@ import numpy as np
 from rdkit import Chem, rdBase
 
 from gschnet_pyg.data.arrays import Collector, MoleculeArrays
-from gschnet_pyg.data.cache import cached, short_hash, stat_hash
+from gschnet_pyg.data.cache import cache_roots, cached_among, short_hash, stat_hash
 from gschnet_pyg.data.checks import check_molecules
 from gschnet_pyg.data.dataset import MoleculeDataset
 from gschnet_pyg.data.download import download
 from gschnet_pyg.data.readers import bar
+from gschnet_pyg.data.staging import read_staged
 from gschnet_pyg.data.units import in_internal_units
 from gschnet_pyg.errors import DataError
 
@@ -48,12 +49,15 @@ def open_qm9(
     exclusions_url: str = EXCLUSIONS_URL,
     n_molecules: int = 133_885,
     n_characterised: int = 130_831,
+    cache_dir: Path | None = None,
+    work_directory: Path | None = None,
     progress: bool = True,
 ) -> MoleculeDataset:
     """QM9 with all its properties; ids are the 1-based index of the original (``gdb index``).
 
     The archive is downloaded to ``directory/qm9.zip`` and the list of exclusions to ``directory/uncharacterized.txt``
-    unless they are there, read once and cached. The archive is never unpacked to the disk.
+    unless they are there, read once and cached beside them (in the user's cache where that cannot be written). The
+    archive is never unpacked to the disk.
 
     Args:
         directory: where the files belong.
@@ -63,6 +67,8 @@ def open_qm9(
         exclusions_url: of the list.
         n_molecules: molecules that the archive must hold.
         n_characterised: molecules that must remain without the excluded ones.
+        cache_dir: folder for the cache instead.
+        work_directory: folder on fast storage that the archive is copied to while it is read; none reads it in place.
         progress: show bars.
 
     Returns:
@@ -77,14 +83,13 @@ def open_qm9(
     """
     directory = Path(directory)
     archive, exclusions = directory / "qm9.zip", directory / "uncharacterized.txt"
-    download(url, archive, progress)
-    files = [archive]
-    if remove_uncharacterised:
-        download(exclusions_url, exclusions, progress)
-        files.append(exclusions)
+    wanted = {archive: url, exclusions: exclusions_url} if remove_uncharacterised else {archive: url}
+    for file, address in wanted.items():
+        if not file.exists():  # files may lie in a folder that only others can write
+            download(address, file, progress)
 
     def build() -> MoleculeArrays:
-        arrays = read_archive(archive, n_molecules, progress)
+        arrays = read_staged(archive, work_directory, lambda file: read_archive(file, n_molecules, progress), progress)
         if not remove_uncharacterised:
             return arrays
         kept = ~np.isin(arrays.ids, _read_exclusions(exclusions))
@@ -96,7 +101,8 @@ def open_qm9(
         return arrays.take(np.flatnonzero(kept))
 
     key = short_hash([remove_uncharacterised, n_molecules, n_characterised])
-    return MoleculeDataset(cached(directory / "qm9.gschnet-cache", stat_hash(*files), key, build), properties)
+    roots = cache_roots(directory / "qm9", cache_dir)
+    return MoleculeDataset(cached_among(roots, stat_hash(*wanted), key, build), properties)
 
 
 def read_archive(archive: Path, n_molecules: int, progress: bool = True) -> MoleculeArrays:

@@ -13,6 +13,7 @@ from gschnet_pyg.data.dataset import MoleculeDataset
 from gschnet_pyg.data.demo import open_demo
 from gschnet_pyg.data.npz import read_npz
 from gschnet_pyg.data.readers import DATABASE_SUFFIXES, check_file, read_ase_database, read_ase_file, read_sdf
+from gschnet_pyg.data.staging import read_staged
 from gschnet_pyg.data.units import in_internal_units
 from gschnet_pyg.errors import DataError
 
@@ -27,6 +28,7 @@ def open_dataset(
     units: Mapping[str, str] | None = None,
     distance_unit: str | None = None,
     cache_dir: Path | None = None,
+    work_directory: Path | None = None,
     progress: bool = True,
 ) -> MoleculeDataset:
     """Open molecules from a file, or the built-in set ``demo``.
@@ -41,6 +43,7 @@ def open_dataset(
         units: property -> unit in the source; energies become eV, other properties keep the unit.
         distance_unit: of the positions in the source; Å by default.
         cache_dir: folder for the cache instead.
+        work_directory: folder on fast storage that a file is copied to while it is converted; none reads it in place.
         progress: show a bar while converting.
 
     Returns:
@@ -56,7 +59,7 @@ def open_dataset(
         return open_demo(properties=properties, cache_dir=cache_dir, progress=progress)
     path = Path(source)
     reader = reader_for(path)
-    build = partial(_convert, path, reader, units, distance_unit, progress)
+    build = partial(_convert, path, reader, units, distance_unit, work_directory, progress)
     options = [reader.__name__, path.name, sorted((units or {}).items()), distance_unit]
     return MoleculeDataset(cached_beside(path, options, build, cache_dir), properties)
 
@@ -94,8 +97,10 @@ def _convert(
     reader: Callable[[Path, bool], MoleculeArrays],
     units: Mapping[str, str] | None,
     distance_unit: str | None,
+    work_directory: Path | None,
     progress: bool,
 ) -> MoleculeArrays:
-    arrays = in_internal_units(reader(path, progress), units, distance_unit)
+    arrays = read_staged(path, work_directory, lambda file: reader(file, progress), progress)
+    arrays = in_internal_units(arrays, units, distance_unit)
     check_molecules(arrays)
     return arrays

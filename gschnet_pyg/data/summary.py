@@ -10,7 +10,7 @@ from ase.data import chemical_symbols
 
 from gschnet_pyg.contracts import Cutoffs, Rate
 from gschnet_pyg.data.connectivity import connected
-from gschnet_pyg.data.dataset import MoleculeDataset
+from gschnet_pyg.data.dataset import MoleculeDataset, Property
 
 
 @dataclass(frozen=True)
@@ -83,20 +83,16 @@ def summarise_dataset(
         max_atoms=int(n_atoms.max()),
         sizes=dict(zip(sizes.tolist(), counts.tolist(), strict=True)),
         elements=_elements(dataset),
-        properties={
-            name: PropertySummary(
-                prop.unit,
-                prop.values.shape[1],
-                float(prop.values.min()),
-                float(prop.values.mean()),
-                float(prop.values.max()),
-            )
-            for name, prop in dataset.properties.items()
-        },
+        properties={name: _property(prop) for name, prop in dataset.properties.items()},
         left_out=dataset.left_out,
         disconnected=Rate(apart, len(dataset)),
         foreign_elements=tuple(chemical_symbols[z] for z in dataset.elements if z not in atom_types),
     )
+
+
+def _property(prop: Property) -> PropertySummary:
+    values = prop.values[:]  # a large computed one is only now in memory
+    return PropertySummary(prop.unit, values.shape[1], float(values.min()), float(values.mean()), float(values.max()))
 
 
 def _elements(dataset: MoleculeDataset) -> dict[str, ElementCount]:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gschnet_pyg.contracts import PlacementSteps
 from gschnet_pyg.generation.grid import PlacementGrid
+from gschnet_pyg.generation.starts import FROM_NOTHING, Start, check_starts
 from gschnet_pyg.generation.state import PartialMolecule, next_steps
 from gschnet_pyg.model.gschnet import GSchNet
 
@@ -49,12 +50,14 @@ class Attempt:
         pos: ``[N, 3]`` Å, relative to the origin token.
         is_finished: every atom is finished; otherwise the molecule outgrew the maximum, or stopped
             before its first atom.
+        start: which of the starts it began with.
     """
 
     number: int
     z: np.ndarray
     pos: np.ndarray
     is_finished: bool
+    start: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,23 +78,35 @@ class StepView:
 
 
 def generate(
-    model: GSchNet, settings: GenerationSettings, on_step: Callable[[StepView], None] | None = None
+    model: GSchNet,
+    settings: GenerationSettings,
+    starts: Sequence[Start] = FROM_NOTHING,
+    on_step: Callable[[StepView], None] | None = None,
 ) -> Iterator[Attempt]:
     """Generate molecules; each is handed over as soon as it ends, and its place in the batch refilled.
 
     Args:
         model: on the device to use.
         settings: how molecules are drawn.
+        starts: conditions and substructures; molecule number k begins with the one of number k modulo their number.
         on_step: sees every step before it is taken.
 
-    Yields:
-        ``settings.n_molecules`` attempts, in the order in which they end.
+    Returns:
+        Iterator over ``settings.n_molecules`` attempts, in the order in which they end.
+
+    Raises:
+        RecipeError: at once, if the settings cannot work or do not fit the model.
+        DataError: at once, if molecules cannot grow from a substructure.
 
     Source:
         Gebauer et al., Nat. Commun. 13, 973 (2022), Methods.
     """
-    grower = _Grower(model, settings, on_step)
-    waiting = (PartialMolecule.begin(settings.seed, number) for number in range(settings.n_molecules))
+    check_starts(starts, model, settings.max_atoms)
+    return _grow(_Grower(model, settings, on_step), settings, starts)
+
+
+def _grow(grower: _Grower, settings: GenerationSettings, starts: Sequence[Start]) -> Iterator[Attempt]:
+    waiting = (PartialMolecule.begin(settings.seed, number, starts) for number in range(settings.n_molecules))
     live: list[PartialMolecule] = []
     while True:
         live += [molecule for _, molecule in zip(range(settings.batch_size - len(live)), waiting, strict=False)]
@@ -119,7 +134,8 @@ class _Grower:
         vocabulary = self.model.vocabulary
         uniform = np.array([molecule.random.random(3) for molecule in molecules])
         focus = [molecule.choose_focus(u) for molecule, u in zip(molecules, uniform[:, 0], strict=True)]
-        steps = next_steps(molecules, focus, vocabulary, self.model.cutoffs).to(self.device)
+        has_origin = self.model.settings.has_origin
+        steps = next_steps(molecules, focus, vocabulary, self.model.cutoffs, has_origin).to(self.device)
         features, embedded = self.model.encode(steps), self.model.embed_conditions(steps)
         type_logp = self.model.type_logp(features, embedded, steps).double().cpu().numpy()
         next_class = _draw(type_logp / self.settings.type_temperature, uniform[:, 1])
@@ -204,6 +220,5 @@ def _draw(logits: np.ndarray, uniform: np.ndarray) -> np.ndarray:
 
 
 def _attempt(molecule: PartialMolecule, is_finished: bool) -> Attempt:
-    return Attempt(
-        molecule.number, np.array(molecule.z, dtype=np.int64), np.array(molecule.pos).reshape(-1, 3), is_finished
-    )
+    z, pos = np.array(molecule.z, dtype=np.int64), np.array(molecule.pos).reshape(-1, 3)
+    return Attempt(molecule.number, z, pos, is_finished, molecule.start)

@@ -1,27 +1,164 @@
-"""The seam through which conditions enter the model."""
+"""What a model is conditioned on: frozen descriptions that travel with its weights."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
 
-from torch import Tensor, nn
+from gschnet_pyg.errors import ModelError
+
+Ranges = tuple[tuple[float, float], ...]
+"""Smallest and largest value, one pair for each component."""
 
 
-class ConditionEmbedding(nn.Module):
-    """Turns the conditions of every molecule into features; the base of all embeddings.
-
-    The features are appended to those of each predictor after SchNet and enter both heads.
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """One condition; its value is the same for all steps of a molecule.
 
     Args:
-        properties: names of the properties that are read.
-        n_features: width of the result.
+        name: of the property.
+        unit: of its values, else none.
+        computed: how the property is computed from a molecule, as JSON; none if the data bring it.
+        observed: range of every component among the training molecules; empty if nobody looked.
+        layers, width: dense layers of the embedding and their width.
     """
 
-    def __init__(self, properties: tuple[str, ...], n_features: int) -> None:
-        super().__init__()
-        self.properties = properties
-        self.n_features = n_features
+    kind: ClassVar[str]
+    name: str
+    unit: str | None = None
+    computed: Mapping[str, Any] | None = None
+    observed: Ranges = ()
+    layers: int = 3
+    width: int = 64
 
-    def forward(self, conditions: Mapping[str, Tensor]) -> Tensor:
-        """``{property: [n_molecules, k]} -> [n_molecules, n_features]``."""
+    @property
+    def n_values(self) -> int:
+        """Number of components, ``k``."""
         raise NotImplementedError
+
+    @property
+    def n_features(self) -> int:
+        """Width of the embedding."""
+        return self.width
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain containers."""
+        fields = asdict(self)
+        return {"kind": self.kind, "property": fields.pop("name"), **fields}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScalarCondition(Condition):
+    """One number, expanded in Gaussians from ``minimum`` to ``maximum`` with a ``spacing``.
+
+    The last Gaussian lies at the maximum, or beyond it where the spacing does not divide the range.
+    """
+
+    kind: ClassVar[str] = "scalar"
+    minimum: float
+    maximum: float
+    spacing: float
+
+    def __post_init__(self) -> None:
+        if not (self.spacing > 0 and self.maximum > self.minimum):
+            raise ValueError(f"{self.name}: minimum < maximum and a positive spacing are needed")
+
+    @property
+    def n_values(self) -> int:
+        """Number of components, 1."""
+        return 1
+
+    @property
+    def n_gaussians(self) -> int:
+        """Number of Gaussians; rounding cannot add one where the spacing divides the range."""
+        return math.ceil((self.maximum - self.minimum) / self.spacing - 1e-6) + 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class VectorCondition(Condition):
+    """``size`` numbers, such as a fingerprint, read by dense layers as they are.
+
+    Args:
+        size: number of components.
+        hidden: width of the hidden layers; none halves it from layer to layer, like a pyramid.
+    """
+
+    kind: ClassVar[str] = "vector"
+    size: int
+    hidden: int | None = None
+
+    @property
+    def n_values(self) -> int:
+        """Number of components."""
+        return self.size
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompositionCondition(Condition):
+    """Number of atoms of every type.
+
+    The embedding of each type is weighted with the concentration of the type; beside it the total number of atoms is
+    embedded like a scalar.
+
+    Args:
+        atom_types: that are counted.
+        skip_hydrogen: leave hydrogen out, of the total as well.
+        type_features: width of the embedding of a type.
+        count: the total number of atoms.
+    """
+
+    kind: ClassVar[str] = "composition"
+    name: str = "composition"
+    atom_types: tuple[int, ...]
+    skip_hydrogen: bool = False
+    type_features: int = 16
+    count: ScalarCondition = ScalarCondition(name="n_atoms", minimum=0.0, maximum=35.0, spacing=8.75)
+
+    @property
+    def n_values(self) -> int:
+        """Number of types."""
+        return len(self.atom_types)
+
+    @property
+    def n_features(self) -> int:
+        """Width of the embedding: concentrations and total."""
+        return self.width + self.count.width
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """Dense layers that mix the embeddings of all conditions; as wide as their result."""
+
+    layers: int = 5
+    width: int = 128
+
+
+def conditions_from_json(descriptions: Sequence[Mapping[str, Any]]) -> tuple[Condition, ...]:
+    """Conditions from what :meth:`Condition.to_json` gave.
+
+    Raises:
+        ModelError: if one is of an unknown kind.
+    """
+    return tuple(_from_json(description) for description in descriptions)
+
+
+def _from_json(description: Mapping[str, Any]) -> Condition:
+    fields = dict(description)
+    fields["name"] = fields.pop("property")
+    fields["observed"] = tuple((low, high) for low, high in fields.get("observed", ()))
+    match fields.pop("kind", None):
+        case "scalar":
+            return ScalarCondition(**fields)
+        case "vector":
+            return VectorCondition(**fields)
+        case "composition":
+            count = {**fields["count"], "observed": tuple(map(tuple, fields["count"].get("observed", ())))}
+            return CompositionCondition(
+                **{**fields, "atom_types": tuple(fields["atom_types"]), "count": ScalarCondition(**count)}
+            )
+        case kind:
+            raise ModelError(
+                f"condition {fields.get('property')!r} is of an unknown kind, {kind!r}; update gschnet_pyg"
+            )

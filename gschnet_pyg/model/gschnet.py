@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gschnet_pyg.contracts import Cutoffs, DistanceBins, PlacementSteps, Prediction, Vocabulary
-from gschnet_pyg.model.conditions import ConditionEmbedding
+from gschnet_pyg.model.embeddings import ConditionEmbedding
 from gschnet_pyg.model.radial import dense_stack
 from gschnet_pyg.model.schnet import SchNet
 
@@ -27,6 +27,8 @@ class ModelSettings:
         distance_layers, distance_width: the same of the distance head.
         average_types: average the type distributions of the predictors in place of their product.
         max_distance, n_distance_bins: distance bins; none derives them from the cutoffs.
+        has_origin: the model sees the origin token.
+        needs_fragment: the model has only learnt to complete substructures.
     """
 
     n_features: int = 128
@@ -40,6 +42,8 @@ class ModelSettings:
     average_types: bool = False
     max_distance: float | None = None
     n_distance_bins: int | None = None
+    has_origin: bool = True
+    needs_fragment: bool = False
 
     def bins(self, cutoffs: Cutoffs) -> DistanceBins:
         """Distance bins in force."""

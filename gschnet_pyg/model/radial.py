@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -52,7 +53,11 @@ def dense(n_in: int, n_out: int, bias: bool = True) -> nn.Linear:
 
 def dense_stack(n_in: int, width: int, n_out: int, n_layers: int) -> nn.Sequential:
     """``n_layers`` dense layers, shifted softplus between them."""
-    sizes = [n_in, *[width] * (n_layers - 1), n_out]
+    return dense_layers([n_in, *[width] * (n_layers - 1), n_out])
+
+
+def dense_layers(sizes: Sequence[int]) -> nn.Sequential:
+    """Dense layers from one size to the next, shifted softplus between them."""
     layers: list[nn.Module] = []
     for size_in, size_out in pairwise(sizes):
         layers += [dense(size_in, size_out), ShiftedSoftplus()]

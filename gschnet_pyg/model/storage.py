@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from gschnet_pyg.contracts import Cutoffs, Vocabulary
 from gschnet_pyg.errors import ModelError
+from gschnet_pyg.model.conditions import Mixing, conditions_from_json
+from gschnet_pyg.model.embeddings import ConditionEmbedding
 from gschnet_pyg.model.gschnet import GSchNet, ModelSettings
 
 FORMAT = 1
@@ -21,16 +25,10 @@ def save_model(path: Path, model: GSchNet) -> None:
 
     Args:
         path: ``.safetensors``; written as given, so hand in a temporary name where the file must be whole.
-        model: unconditional model.
+        model: with or without conditions.
     """
-    description = {
-        "format": FORMAT,
-        "vocabulary": asdict(model.vocabulary),
-        "cutoffs": asdict(model.cutoffs),
-        "settings": asdict(model.settings),
-    }
     weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    path.write_bytes(save(weights, metadata={"gschnet_pyg": json.dumps(description)}))
+    path.write_bytes(save(weights, metadata={"gschnet_pyg": json.dumps(describe_model(model))}))
 
 
 def load_model(path: Path) -> GSchNet:
@@ -52,10 +50,7 @@ def load_model(path: Path) -> GSchNet:
     try:
         if description["format"] > FORMAT:
             raise ModelError(f"{path}: written by a newer version (format {description['format']}); update gschnet_pyg")
-        vocabulary = {**description["vocabulary"], "atom_types": tuple(description["vocabulary"]["atom_types"])}
-        model = GSchNet(
-            Vocabulary(**vocabulary), Cutoffs(**description["cutoffs"]), ModelSettings(**description["settings"])
-        )
+        model = build_model(description)
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path}: its description of the model is damaged ({error!r})") from None
     try:
@@ -63,3 +58,33 @@ def load_model(path: Path) -> GSchNet:
     except RuntimeError as error:
         raise ModelError(f"{path}: the weights do not fit the settings stored with them: {error}") from None
     return model.eval()
+
+
+def describe_model(model: GSchNet) -> dict[str, Any]:
+    """What is needed to build a model again, as JSON."""
+    description: dict[str, Any] = {
+        "format": FORMAT,
+        "vocabulary": asdict(model.vocabulary),
+        "cutoffs": asdict(model.cutoffs),
+        "settings": asdict(model.settings),
+    }
+    if model.conditions is not None:
+        description["conditions"] = [condition.to_json() for condition in model.conditions.conditions]
+        description["mixing"] = asdict(model.conditions.mixing)
+    return description
+
+
+def build_model(description: Mapping[str, Any]) -> GSchNet:
+    """The model that :func:`describe_model` described, with random weights."""
+    vocabulary = {**description["vocabulary"], "atom_types": tuple(description["vocabulary"]["atom_types"])}
+    conditions = None
+    if description.get("conditions"):
+        conditions = ConditionEmbedding(
+            conditions_from_json(description["conditions"]), Mixing(**description["mixing"])
+        )
+    return GSchNet(
+        Vocabulary(**vocabulary),
+        Cutoffs(**description["cutoffs"]),
+        ModelSettings(**description["settings"]),
+        conditions,
+    )

@@ -21,6 +21,8 @@ class AveragedWeights(WeightAveraging):
     def __init__(self, decay: float) -> None:
         def average(averaged: Tensor, current: Tensor, n_averaged: Tensor) -> Tensor:
             share = (1 - (n_averaged + 1) / (n_averaged + 20)).clamp(min=1 - decay)
+            if not averaged.is_floating_point():  # tables of numbers do not change
+                return current
             return averaged.lerp(current, share.to(averaged.dtype))
 
         super().__init__(avg_fn=average)

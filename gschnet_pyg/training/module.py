@@ -13,6 +13,7 @@ from torchmetrics import MeanMetric
 from gschnet_pyg.contracts import PlacementSteps
 from gschnet_pyg.errors import ModelError
 from gschnet_pyg.model.gschnet import GSchNet
+from gschnet_pyg.model.storage import describe_model
 from gschnet_pyg.training.limits import used_share
 from gschnet_pyg.training.losses import LossTerms, placement_loss
 from gschnet_pyg.training.optimisation import Cosine, Optimisation, Plateau
@@ -34,6 +35,10 @@ class PlacementTraining(LightningModule):
         super().__init__()
         self.model, self.optimisation = model, optimisation
         self.type_mean, self.distance_mean = MeanMetric(nan_strategy="disable"), MeanMetric(nan_strategy="disable")
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what the model is made of beside its weights."""
+        checkpoint["gschnet_pyg"] = describe_model(self.model)
 
     def training_step(self, steps: PlacementSteps, batch_idx: int) -> Tensor:
         """Loss of a batch."""

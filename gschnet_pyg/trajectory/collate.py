@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch_geometric.data import Data
 
-from gschnet_pyg.contracts import Cutoffs, PlacementSteps, Trajectory, Vocabulary
+from gschnet_pyg.contracts import Cutoffs, Growth, PlacementSteps, Trajectory, Vocabulary
 from gschnet_pyg.errors import DisconnectedMolecule
 from gschnet_pyg.neighbors import Neighbors, Pairs, neighbors
-from gschnet_pyg.trajectory.sample import as_trajectory, closest_atom, draw_steps, nearest_first, random_walk
-from gschnet_pyg.trajectory.steps import StepTable, expand_steps
+from gschnet_pyg.trajectory.sample import draw_steps, draw_trajectory, ranked_neighbors
+from gschnet_pyg.trajectory.steps import PlacedAtoms, StepTable, expand_steps
 
 
 class PlacementCollate:
@@ -25,6 +25,7 @@ class PlacementCollate:
         steps_drawn: number of steps drawn per molecule from all 2N, stops included, without
             replacement; none takes all of them.
         conditions: properties that the model is conditioned on.
+        growth: how the trajectories grow.
     """
 
     def __init__(
@@ -33,11 +34,13 @@ class PlacementCollate:
         cutoffs: Cutoffs,
         steps_drawn: int | None = None,
         conditions: Sequence[str] = (),
+        growth: Growth = Growth(),  # noqa: B008 (frozen)
     ) -> None:
         self.vocabulary = vocabulary
         self.cutoffs = cutoffs
         self.steps_drawn = steps_drawn
         self.conditions = tuple(conditions)
+        self.growth = growth
 
     def __call__(self, molecules: Sequence[Data]) -> PlacementSteps:
         """Expand a batch.
@@ -79,7 +82,8 @@ class PlacementCollate:
         """
         trajectories = [trajectory for trajectory, _ in drawn]
         counts = [len(chosen) for _, chosen in drawn]
-        steps = np.concatenate([chosen + 2 * start for (_, chosen), start in zip(drawn, ptr, strict=False)])
+        first_step = np.cumsum([0] + [len(t.focus) for t in trajectories])
+        steps = np.concatenate([chosen + first for (_, chosen), first in zip(drawn, first_step, strict=False)])
         molecule = np.repeat(np.arange(len(drawn)), counts)
         n_placed = np.concatenate([t.n_placed for t in trajectories])[steps]
         next_z = np.concatenate([t.next_z for t in trajectories])[steps]
@@ -97,16 +101,9 @@ class PlacementCollate:
         is_seen = number < np.repeat(n_seen, np.diff(ptr))
         renumbered = np.where(is_seen, number + np.repeat(seen_ptr[:-1], np.diff(ptr)), -1)
         kept = order[is_seen[order]]
-        expanded = expand_steps(
-            z[kept],
-            pos[kept],
-            seen_ptr,
-            _renumber(near.model, renumbered),
-            _renumber(near.prediction, renumbered),
-            table,
-            self.vocabulary,
-            self.cutoffs.model,
-        )
+        model_pairs, prediction_pairs = _renumber(near.model, renumbered), _renumber(near.prediction, renumbered)
+        atoms = PlacedAtoms(z[kept], pos[kept], seen_ptr, model_pairs, prediction_pairs)
+        expanded = expand_steps(atoms, table, self.vocabulary, self.cutoffs.model, self.growth.has_origin)
         next_atom = order[np.minimum(ptr[molecule] + n_placed, ptr[molecule + 1] - 1)]
         focus_pos = np.where((focus_atom < 0)[:, None], 0.0, pos[focus_atom + ptr[molecule]])
         return self._label(expanded, next_z, pos[next_atom] - focus_pos)
@@ -115,15 +112,16 @@ class PlacementCollate:
         self, molecules: Sequence[Data], z: np.ndarray, pos: np.ndarray, ptr: np.ndarray, placement: Pairs
     ) -> list[tuple[Trajectory, np.ndarray]]:
         """A trajectory for every molecule, from its own seed, and the steps of it to expand."""
-        nearest = nearest_first(placement, pos)
+        ranked = ranked_neighbors(placement, pos, self.growth.next_atom)
         generator = torch.Generator()
         drawn = []
         for molecule, (start, end) in zip(molecules, pairwise(ptr.tolist()), strict=True):
             generator.manual_seed(int(molecule.seed))
-            local = [[atom - start for atom in atoms] for atoms in nearest[start:end]]
+            local = [[atom - start for atom in atoms] for atoms in ranked[start:end]]
             try:
-                walk = random_walk(local, closest_atom(pos[start:end]), generator)
-                trajectory = as_trajectory(walk, z[start:end], self.vocabulary)
+                trajectory = draw_trajectory(
+                    local, z[start:end], pos[start:end], generator, self.vocabulary, self.growth
+                )
             except DisconnectedMolecule as error:
                 raise DisconnectedMolecule(f"molecule {int(molecule.id)}: {error}") from None
             drawn.append((trajectory, draw_steps(len(trajectory.focus), self.steps_drawn, generator)))

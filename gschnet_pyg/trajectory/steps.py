@@ -12,6 +12,24 @@ from gschnet_pyg.neighbors import Pairs
 
 
 @dataclass(frozen=True)
+class PlacedAtoms:
+    """The atoms of a batch of molecules, those of each molecule in placement order.
+
+    Attributes:
+        z: ``[N]`` atomic numbers.
+        pos: ``[N, 3]`` Å, float64, relative to the origin token where there is one.
+        ptr: ``[M + 1]`` first atom of every molecule, and N.
+        model_pairs, prediction_pairs: pairs of atoms inside the two cutoffs.
+    """
+
+    z: np.ndarray
+    pos: np.ndarray
+    ptr: np.ndarray
+    model_pairs: Pairs
+    prediction_pairs: Pairs
+
+
+@dataclass(frozen=True)
 class StepTable:
     """Which steps to expand, over molecules whose atoms stand in placement order.
 
@@ -27,35 +45,26 @@ class StepTable:
 
 
 def expand_steps(
-    z: np.ndarray,
-    pos: np.ndarray,
-    ptr: np.ndarray,
-    model_pairs: Pairs,
-    prediction_pairs: Pairs,
-    table: StepTable,
-    vocabulary: Vocabulary,
-    model_cutoff: float,
+    atoms: PlacedAtoms, table: StepTable, vocabulary: Vocabulary, model_cutoff: float, has_origin: bool = True
 ) -> PlacementSteps:
     """Expand prediction steps over the sites of their molecules.
 
     Distances belong to the molecule: every step only says how many of its sites it sees.
 
     Args:
-        z: ``[N]`` atomic numbers, atoms of each molecule in placement order.
-        pos: ``[N, 3]`` Å, float64, relative to the origin token.
-        ptr: ``[M + 1]`` first atom of every molecule, and N.
-        model_pairs: pairs of atoms inside the model cutoff.
-        prediction_pairs: pairs of atoms inside the prediction cutoff.
+        atoms: of the molecules.
         table: the steps.
         vocabulary: classes of the atoms.
         model_cutoff: Å; decides which atoms hear the origin.
+        has_origin: without it the origin's site stays, but it is heard by none and predicts nothing, and only the
+            distances between atoms count.
 
     Returns:
         PlacementSteps without labels, on the CPU, distances in float32.
     """
-    sites = _Sites(z, pos, ptr, vocabulary)
-    filter_row, pair_distance = sites.filters(model_pairs, model_cutoff)
-    predicts = sites.predicts(prediction_pairs)
+    sites = _Sites(atoms, vocabulary, has_origin)
+    filter_row, pair_distance = sites.filters(atoms.model_pairs, model_cutoff)
+    predicts = sites.predicts(atoms.prediction_pairs)
 
     n_steps, focus_site = len(table.molecule), table.focus + 1
     n_visible = table.n_placed + 1
@@ -96,22 +105,23 @@ def expand_steps(
 class _Sites:
     """Sites of a batch of molecules, padded: site 0 is the origin, site k + 1 the k-th atom placed."""
 
-    def __init__(self, z: np.ndarray, pos: np.ndarray, ptr: np.ndarray, vocabulary: Vocabulary) -> None:
-        sizes = np.diff(ptr)
+    def __init__(self, atoms: PlacedAtoms, vocabulary: Vocabulary, has_origin: bool) -> None:
+        sizes = np.diff(atoms.ptr)
+        self.has_origin = has_origin
         self.n_molecules = len(sizes)
         self.max_sites = int(sizes.max(initial=0)) + 1
         self.molecule = np.repeat(np.arange(self.n_molecules), sizes)
-        self.site = np.arange(len(z)) - ptr[self.molecule] + 1
+        self.site = np.arange(len(atoms.z)) - atoms.ptr[self.molecule] + 1
         self.type = np.full((self.n_molecules, self.max_sites), vocabulary.origin_node)
-        self.type[self.molecule, self.site] = vocabulary.class_of[z]
+        self.type[self.molecule, self.site] = vocabulary.class_of[atoms.z]
         self.pos = np.zeros((self.n_molecules, self.max_sites, 3))
-        self.pos[self.molecule, self.site] = pos
+        self.pos[self.molecule, self.site] = atoms.pos
 
     def filters(self, pairs: Pairs, cutoff: float) -> tuple[np.ndarray, np.ndarray]:
         """Filter rows of all pairs of sites, and the distances of the pairs; the origin's pairs come last."""
         first, second = pairs.first.numpy(), pairs.second.numpy()
         from_origin = np.linalg.norm(self.pos[self.molecule, self.site], axis=1)
-        near_origin = np.flatnonzero(from_origin < cutoff)
+        near_origin = np.flatnonzero((from_origin < cutoff) & self.has_origin)
         distance = np.concatenate([pairs.distance.numpy(), from_origin[near_origin]])
         row = np.full((self.n_molecules, self.max_sites, self.max_sites), len(distance) + 1)
         everyone = np.arange(self.max_sites)
@@ -128,7 +138,7 @@ class _Sites:
         table = np.zeros((self.n_molecules, self.max_sites, self.max_sites), dtype=bool)
         everyone = np.arange(self.max_sites)
         table[:, everyone, everyone] = True
-        table[:, :, 0] = True
+        table[:, :, 0] |= self.has_origin
         molecule, a, b = self.molecule[first], self.site[first], self.site[second]
         table[molecule, a, b] = table[molecule, b, a] = True
         return table

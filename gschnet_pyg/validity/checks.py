@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import rdkit
@@ -24,21 +24,27 @@ Molecule = tuple[np.ndarray, np.ndarray]
 Findings = dict[str, Any]
 """Fields of a ``Verdict`` by name; the type itself would bring torch."""
 
+Stereo = Literal["keep", "no_enantiomers", "ignore"]
+"""Which molecules that differ in stereochemistry alone are different ones."""
+
 
 @dataclass(frozen=True)
 class ValidityOptions(PerceptionOptions):
     """How molecules are judged.
 
     Args:
-        stereo: molecules that differ in stereochemistry alone are different ones.
+        stereo: ``keep``: stereoisomers are different molecules; ``no_enantiomers``: mirror images are one molecule,
+            diastereomers are not; ``ignore``: all stereoisomers are one molecule.
         timeout: seconds that a worker process may spend on one molecule.
     """
 
-    stereo: bool = True
+    stereo: Stereo = "keep"
     timeout: float = 5.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.stereo not in get_args(Stereo):
+            raise ValueError(f"stereo: {self.stereo!r} is none of {', '.join(get_args(Stereo))}")
         if self.timeout <= 0:
             raise ValueError("timeout: must be positive")
 
@@ -58,7 +64,7 @@ def examine_by_rdkit(molecule: Molecule, options: ValidityOptions) -> Findings:
     perceived = perceive(z, pos, options=options)
     findings: Findings = {"formula": hill_formula(z), "smiles": None, "failure": perceived.failure}
     if (mol := perceived.mol) is not None:
-        findings["smiles"] = canonical_smiles(mol, stereo=options.stereo)
+        findings["smiles"] = _name(mol, options.stereo)
         findings["ring_sizes"] = tuple(sorted(len(ring) for ring in Chem.GetSymmSSSR(mol)))
         findings["bond_lengths"] = _bond_lengths(z, pos, mol)
     return findings
@@ -73,6 +79,22 @@ def examine_by_edm(molecule: Molecule) -> Findings:
         findings["n_stable_atoms"] = int(is_stable(z, orders).sum())
         findings["edm_smiles"] = edm_smiles(z, orders)
     return findings
+
+
+def _name(mol: Chem.Mol, stereo: Stereo) -> str:
+    """Canonical SMILES; of mirror images that count as one, the lexicographically smaller."""
+    smiles = canonical_smiles(mol, stereo=stereo != "ignore")
+    if stereo == "no_enantiomers" and "@" in smiles:  # without a centre it is its own mirror image
+        return min(smiles, canonical_smiles(_mirror_image(mol)))
+    return smiles
+
+
+def _mirror_image(mol: Chem.Mol) -> Chem.Mol:
+    """Reflected in the plane x = 0: every centre is inverted, double bonds stay as they are."""
+    mirror = Chem.Mol(mol)
+    conformer = mirror.GetConformer()
+    conformer.SetPositions(conformer.GetPositions() * np.array([-1.0, 1.0, 1.0]))
+    return mirror
 
 
 def hill_formula(z: np.ndarray) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from ase.formula import Formula
 
-from gschnet_pyg.contracts import Verdict
+from gschnet_pyg.contracts import Rate, Verdict
 
 BIN_WIDTH = 0.02
 """Å; bins of the bond lengths."""
@@ -102,6 +102,37 @@ def compare(generated: Distributions, reference: Distributions | None) -> dict[s
             pair: both(generated.bond_lengths.get(pair, {}), theirs.get(pair, {}) if reference else None)
             for pair in sorted(generated.bond_lengths.keys() | theirs.keys())
         },
+    }
+
+
+def ring_statistics(verdicts: Iterable[Verdict], sizes: Sequence[int] = (3, 4, 5, 6)) -> dict[str, dict[str, Any]]:
+    """Rings of the valid molecules, by their size.
+
+    Args:
+        verdicts: molecules that are not valid among them are passed over.
+        sizes: each on its own; all others together are ``other``.
+
+    Returns:
+        Size -> ``rings``, how many there are, ``per_molecule``, their mean number, and ``molecules``, the share of
+        molecules that have one, as ``value``, ``count`` and ``of``.
+    """
+    names = {size: str(size) for size in sizes}
+    rings: Counter[str] = Counter()
+    having: Counter[str] = Counter()
+    n_molecules = 0
+    for verdict in verdicts:
+        if verdict.is_valid:
+            found = [names.get(size, "other") for size in verdict.ring_sizes]
+            rings.update(found)
+            having.update(set(found))
+            n_molecules += 1
+    return {
+        name: {
+            "rings": rings[name],
+            "per_molecule": Rate(rings[name], n_molecules).value,
+            "molecules": Rate(having[name], n_molecules).to_json(),
+        }
+        for name in (*names.values(), "other")
     }
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from gschnet_pyg.contracts import ValidityReport, Verdict
+from gschnet_pyg.contracts import TargetComparison, ValidityReport, Verdict
 from gschnet_pyg.validity.checks import ValidityOptions
-from gschnet_pyg.validity.distributions import Distributions, compare
+from gschnet_pyg.validity.distributions import Distributions, compare, ring_statistics
 from gschnet_pyg.validity.rates import edm_rates, rdkit_rates
 from gschnet_pyg.validity.reference import Reference
 
@@ -18,6 +18,7 @@ def summarise(
     options: ValidityOptions,
     requested: int | None = None,
     reference: Reference | None = None,
+    targets: Sequence[TargetComparison] = (),
 ) -> ValidityReport:
     """Count what the verdicts say.
 
@@ -30,6 +31,7 @@ def summarise(
         options: they were judged with.
         requested: attempts; the molecules that are there by default, as for a plain file.
         reference: to compare with, judged with the same options.
+        targets: how well those of conditional generation are reached, from ``compare_targets``.
 
     Raises:
         ValueError: if there are more verdicts than requested molecules, or the reference was judged otherwise.
@@ -55,7 +57,9 @@ def summarise(
         ),
         failures=dict(failures.most_common()),
         edm=edm_rates(verdicts, requested),
+        rings=ring_statistics(verdicts),
         distributions=compare(Distributions.of(verdicts), reference.distributions if reference else None),
         reference=reference.describe() if reference else None,
         verdicts=tuple(verdicts),
+        targets=tuple(targets),
     )

@@ -19,7 +19,7 @@ from gschnet_pyg.files import replace_file
 from gschnet_pyg.validity.checks import ValidityOptions
 from gschnet_pyg.validity.distributions import BIN_WIDTH, Distributions
 from gschnet_pyg.validity.judging import judge_all
-from gschnet_pyg.validity.rates import edm_rates
+from gschnet_pyg.validity.rates import MoleculeClasses, edm_rates
 
 _FORMAT = 1
 _log = logging.getLogger(__name__)
@@ -104,6 +104,18 @@ class Reference:
             "valid": Rate(sum(smiles is not None for smiles in self.smiles), len(self.smiles)).to_json(),
             "edm": {name: rate.to_json() for name, rate in self.edm.items()},
         }
+
+
+def classify(verdicts: Sequence[Verdict], reference: Reference | None) -> MoleculeClasses:
+    """Which molecules are valid, unique, unseen and novel; the sums are the counts of the report's rates.
+
+    Args:
+        verdicts: of ``M`` molecules, judged with the options of the reference.
+        reference: to compare with; without one there is neither *unseen* nor *novel*.
+    """
+    if reference is None:
+        return MoleculeClasses.of(verdicts, None, None)
+    return MoleculeClasses.of(verdicts, reference.seen_smiles, reference.known_smiles)
 
 
 def judge_reference(

@@ -13,6 +13,8 @@ from rich.text import Text
 
 from gschnet_pyg.contracts import Rate, ValidityReport
 from gschnet_pyg.files import replace_file
+from gschnet_pyg.validity.tables import plain_table, rate_text
+from gschnet_pyg.validity.target_tables import target_tables
 
 PUBLISHED_EDM: dict[str, tuple[float, float, float, float]] = {
     "QM9 itself": (99.0, 95.2, 97.7, 97.7),
@@ -44,32 +46,21 @@ def render(report: ValidityReport) -> Group:
         _failure_table(report),
         _edm_table(report),
         _divergence_table(report),
+        _ring_table(report),
+        target_tables(report.targets),
         _notes(report),
     )
     return Group(*(part for part in parts if part is not None))
 
 
-def _table(title: str, first: str, *others: str) -> Table:
-    table = Table(title=title, box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.title_justify = table.caption_justify = "left"
-    table.add_column(first, no_wrap=True)
-    for name in others:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
-
-
-def _rate(rate: Rate) -> str:
-    return f"{100 * rate.value:.1f} %  {rate.count:,}/{rate.of:,}"
-
-
 def _rdkit_table(report: ValidityReport) -> Table:
-    table = _table("\nValid by RDKit", "", "of requested", "of finished")
+    table = plain_table("\nValid by RDKit", "", "of requested", "of finished")
     for name, label in _RDKIT.items():
         rate = report.rdkit[name]
         if rate is None:
             table.add_row(label, "no reference", "")
         else:
-            table.add_row(label, _rate(rate), _rate(Rate(rate.count, report.finished)))
+            table.add_row(label, rate_text(rate), rate_text(Rate(rate.count, report.finished)))
     table.caption = "unseen: not in training or validation data; novel: not in the reference at all"
     return table
 
@@ -77,14 +68,14 @@ def _rdkit_table(report: ValidityReport) -> Table:
 def _failure_table(report: ValidityReport) -> Table | None:
     if not report.failures:
         return None
-    table = _table("\nNot valid, because", "", "of requested")
+    table = plain_table("\nNot valid, because", "", "of requested")
     for reason, count in report.failures.items():
-        table.add_row(reason.replace("_", " "), _rate(Rate(count, report.requested)))
+        table.add_row(reason.replace("_", " "), rate_text(Rate(count, report.requested)))
     return table
 
 
 def _edm_table(report: ValidityReport) -> Table:
-    table = _table("\nStable by EDM's rules, %", "", "atom", "molecule", "valid", "and unique")
+    table = plain_table("\nStable by EDM's rules, %", "", "atom", "molecule", "valid", "and unique")
     rates = [report.edm[name] for name in _EDM]
     table.add_row("these molecules", *(f"{100 * rate.value:.1f}" for rate in rates), style="bold")
     table.add_row("  of", *(f"{rate.of:,}" for rate in rates))
@@ -107,7 +98,7 @@ def _divergence_table(report: ValidityReport) -> Table | None:
     if not found:
         return None
     of = found["molecules"]
-    table = _table("\nMade of (valid molecules)", "", "these", "reference", "divergence")
+    table = plain_table("\nMade of (valid molecules)", "", "these", "reference", "divergence")
     sides = ("generated", "reference")
     table.add_row("molecules", *("" if of[side] is None else f"{of[side]:,}" for side in sides), "")
     atoms, rings = found["atom_counts"], found["ring_sizes"]
@@ -122,6 +113,17 @@ def _divergence_table(report: ValidityReport) -> Table | None:
     for pair, entry in found["bond_lengths"].items():
         table.add_row(f"  {pair}", *(_length(entry[side], width) for side in sides), _divergence(entry))
     table.caption = "divergence: Jensen-Shannon, bits; 0 the same, 1 nothing in common"
+    return table
+
+
+def _ring_table(report: ValidityReport) -> Table | None:
+    found = {size: entry for size, entry in report.rings.items() if entry["rings"]}
+    if not found:
+        return None
+    table = plain_table("\nRings (valid molecules)", "size", "rings", "per molecule", "molecules that have one")
+    for size, entry in found.items():
+        having = Rate(entry["molecules"]["count"], entry["molecules"]["of"])
+        table.add_row(size, f"{entry['rings']:,}", f"{entry['per_molecule']:.2f}", rate_text(having))
     return table
 
 

@@ -11,6 +11,7 @@ import pytest
 from ase import Atoms
 
 from gschnet_pyg.data import sources
+from gschnet_pyg.data.cache import cache_roots
 from gschnet_pyg.data.dataset import MoleculeDataset
 from gschnet_pyg.data.sources import open_dataset, read_as_is
 from gschnet_pyg.errors import DataError
@@ -120,6 +121,15 @@ def test_a_cache_folder_can_be_named(source, tmp_path, conversions):
     shutil.move(source, tmp_path / "b.xyz")
     open_dataset(tmp_path / "b.xyz", cache_dir=tmp_path / "elsewhere", progress=False)
     assert len(conversions) == 2
+
+
+def test_a_cache_is_found_wherever_it_lies(source, conversions, user_cache):
+    _, elsewhere = cache_roots(source)
+    open_dataset(source, progress=False)
+    shutil.move(source.with_name("a.xyz.gschnet-cache"), elsewhere)
+    open_dataset(source, progress=False)
+    assert len(conversions) == 1
+    assert elsewhere.is_relative_to(user_cache)
 
 
 def test_without_a_cache_nothing_is_written(source, tmp_path, user_cache):

@@ -3,7 +3,9 @@ from __future__ import annotations
 import csv
 import functools
 import http.server
+import inspect
 import io
+import re
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -141,6 +143,46 @@ def test_the_published_number_is_checked(tmp_path):
     (tmp_path / "raw" / "uncharacterized.txt").write_text("\n".join(["x"] * 15))
     with pytest.raises(DataError, match=r"uncharacterized\.txt: damaged"):
         open_small(tmp_path / "raw")
+
+
+def test_the_published_numbers_are_those_of_the_archive_and_of_its_list():
+    defaults = inspect.signature(open_qm9).parameters
+    assert defaults["n_molecules"].default - 3054 == defaults["n_characterised"].default == 130_831
+
+
+def test_the_cache_can_lie_elsewhere(tmp_path):
+    raw = write_raw(tmp_path / "raw")
+    dataset = open_small(raw, cache_dir=tmp_path / "cache")
+    assert {path.name for path in raw.iterdir()} == {"qm9.zip", "uncharacterized.txt"}
+    assert dataset.arrays.directory.is_relative_to(tmp_path / "cache")
+
+
+def test_a_folder_that_only_others_can_write(tmp_path, user_cache):
+    raw = write_raw(tmp_path / "raw")
+    raw.chmod(0o555)
+    dataset = open_small(raw)
+    assert {path.name for path in raw.iterdir()} == {"qm9.zip", "uncharacterized.txt"}
+    assert dataset.arrays.directory.is_relative_to(user_cache)
+
+
+def test_the_archive_is_read_from_a_work_directory(tmp_path, monkeypatch):
+    raw, work = write_raw(tmp_path / "raw"), tmp_path / "work"
+    read: list[Path] = []
+    original = qm9.read_archive
+    monkeypatch.setattr(qm9, "read_archive", lambda path, *rest: (read.append(path), original(path, *rest))[1])
+    dataset = open_small(raw, work_directory=work)
+    assert read[0].is_relative_to(work)
+    assert dataset.source == str(raw / "qm9.zip")
+    assert [path.name for path in work.iterdir()] == [".gschnet-work.lock"]
+    assert open_small(raw, work_directory=work).fingerprint == dataset.fingerprint
+    assert len(read) == 1
+
+
+def test_errors_in_a_work_directory_name_the_archive(tmp_path):
+    raw = write_raw(tmp_path / "raw", **{"gdb9.sdf": ""})
+    archive = re.escape(str(raw / "qm9.zip"))
+    with pytest.raises(DataError, match=f"^{archive}: holds 0 molecules, not 5; delete {archive} to"):
+        open_small(raw, work_directory=tmp_path / "work")
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9])

@@ -9,7 +9,7 @@ import pytest
 
 from gschnet_pyg.data.arrays import MoleculeArrays
 from gschnet_pyg.data.dataset import MoleculeDataset
-from gschnet_pyg.data.splits import PARTS, draw_split, load_split, save_split
+from gschnet_pyg.data.splits import PARTS, draw_split, load_split, read_split, save_split
 from gschnet_pyg.errors import DataError
 
 USABLE = np.arange(100) % 10 != 3
@@ -75,3 +75,112 @@ def test_changed_data_and_damaged_files_are_refused(tmp_path: Path) -> None:
         path.write_bytes(garbage)
         with pytest.raises(DataError, match="not a split file"):
             load_split(path, hydrogens(ids))
+
+
+HELD_OUT = np.arange(100) % 7 == 0  # 15 molecules, of which 14 are usable
+
+
+def test_held_out_molecules_are_tested_and_nothing_else():
+    split = draw_split(USABLE, 50, 20, is_held_out=HELD_OUT)
+    assert [len(getattr(split, part)) for part in PARTS] == [50, 20, 20, 10]
+    assert not HELD_OUT[split.train].any()
+    assert not HELD_OUT[split.validation].any()
+    np.testing.assert_array_equal(
+        np.intersect1d(split.test, np.flatnonzero(HELD_OUT)), np.flatnonzero(HELD_OUT & USABLE)
+    )
+    np.testing.assert_array_equal(split.excluded, np.flatnonzero(~USABLE))
+
+
+def test_held_out_molecules_come_on_top_of_the_drawn_test_molecules():
+    split = draw_split(USABLE, 0.5, 0.1, 7, is_held_out=HELD_OUT)
+    n_free = int((USABLE & ~HELD_OUT).sum())
+    assert [len(split.train), len(split.validation)] == [round(0.5 * n_free), round(0.1 * n_free)]
+    assert len(split.test) == 7 + int((USABLE & HELD_OUT).sum())
+
+
+def test_without_a_held_out_molecule_the_split_is_the_same():
+    plain, filtered = (draw_split(USABLE, 50, 20, 9, 3, mask) for mask in (None, np.zeros(100, dtype=bool)))
+    for part in PARTS:
+        np.testing.assert_array_equal(getattr(plain, part), getattr(filtered, part))
+    np.testing.assert_array_equal(
+        plain.train, np.sort(np.random.default_rng(3).permutation(np.flatnonzero(USABLE))[:50])
+    )
+
+
+def test_too_few_molecules_because_of_filters():
+    with pytest.raises(DataError, match="only 76 can be used; 14 more are held out of training and validation; ask"):
+        draw_split(USABLE, 70, 10, is_held_out=HELD_OUT)
+
+
+def write_schnetpack(path: Path, train: object, validation: object, test: object) -> Path:
+    np.savez(path, train_idx=train, val_idx=validation, test_idx=test, placement_cutoff=np.array(1.7))
+    return path
+
+
+def test_schnetpacks_indices_count_the_connected_molecules_only(tmp_path):
+    molecules = hydrogens(np.arange(100) + 1)
+    path = write_schnetpack(tmp_path / "split.npz", [3, 0, 89], [4, 2], [88])
+    split = read_split(path, molecules, USABLE)
+    # molecules 3, 13, ... fall apart: the fourth connected one is molecule 4
+    assert split.train.tolist() == [0, 4, 99]
+    assert split.validation.tolist() == [2, 5]
+    assert split.test.tolist() == [98]
+    np.testing.assert_array_equal(split.excluded, np.flatnonzero(~USABLE))
+
+
+def test_schnetpacks_test_part_may_be_empty(tmp_path):
+    path = write_schnetpack(tmp_path / "split.npz", [0, 1], [2], [])
+    assert len(read_split(path, hydrogens(np.arange(100)), USABLE).test) == 0
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        (([0, 1], [2], [90]), "test_idx names molecule 90, but only 90 molecules can be used"),
+        (([0, -1], [2], [3]), "train_idx names molecule -1, but only 90 molecules"),
+        (([0, 1], [1], [3]), r"names a molecule twice \(hydrogens.db, record 1\).* 90 usable"),
+        (([0, 0], [1], [3]), "names a molecule twice"),
+        (([0.5, 1], [2], [3]), "train_idx is no list of whole numbers"),
+        (([[0, 1]], [2], [3]), "train_idx is no list"),
+        (([], [2], [3]), "its train part names none of the 90 usable molecules"),
+    ],
+)
+def test_impossible_indices_are_refused(tmp_path, parts, message):
+    with pytest.raises(DataError, match=message):
+        read_split(write_schnetpack(tmp_path / "split.npz", *parts), hydrogens(np.arange(100)), USABLE)
+
+
+def test_the_split_of_another_run_can_be_read(tmp_path):
+    path, molecules = tmp_path / "split.npz", hydrogens(np.random.default_rng(0).permutation(100) + 1000)
+    split = draw_split(USABLE, 40, 20, 5)
+    save_split(path, split, molecules)
+    again = read_split(path, molecules, USABLE)
+    for part in PARTS:
+        np.testing.assert_array_equal(getattr(again, part), getattr(split, part))
+
+
+def test_molecules_that_cannot_be_used_here_are_excluded(tmp_path, caplog):
+    path, molecules = tmp_path / "split.npz", hydrogens(np.arange(100))
+    split = draw_split(USABLE, 50, 20)
+    save_split(path, split, molecules)
+    fewer = USABLE & (np.arange(100) != split.train[0])
+    again = read_split(path, molecules, fewer)
+    np.testing.assert_array_equal(again.train, split.train[1:])
+    np.testing.assert_array_equal(again.excluded, np.flatnonzero(~fewer))
+    assert "1 of its molecules cannot be used here" in caplog.text
+
+
+def test_splits_of_other_molecules_and_other_files_are_refused(tmp_path):
+    path, molecules = tmp_path / "split.npz", hydrogens(np.arange(100))
+    with pytest.raises(DataError, match=r"split\.npz: no such split file"):
+        read_split(path, molecules, USABLE)
+    save_split(path, draw_split(USABLE, 50, 20), molecules)
+    with pytest.raises(DataError, match=r"was drawn from other molecules than hydrogens\.db"):
+        read_split(path, hydrogens(np.arange(100), spread=2.0), USABLE)
+    np.savez(path, positions=np.arange(3))
+    with pytest.raises(DataError, match="has neither train_idx, val_idx, test_idx nor train, validation"):
+        read_split(path, molecules, USABLE)
+    with path.open("wb") as file:
+        np.save(file, np.arange(3))
+    with pytest.raises(DataError, match="not a split file"):
+        read_split(path, molecules, USABLE)

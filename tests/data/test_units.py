@@ -1,14 +1,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from ase import units
+import torch
+from ase import Atoms, units
+from ase.db import connect
 
+from gschnet_pyg.contracts import Cutoffs, PlacementSteps, Vocabulary
 from gschnet_pyg.data.arrays import MoleculeArrays, Property
+from gschnet_pyg.data.dataset import MoleculeDataset
+from gschnet_pyg.data.properties import RelativeAtomicEnergy, compositions
+from gschnet_pyg.data.sources import open_dataset
 from gschnet_pyg.data.units import energy_factor, in_internal_units, length_factor
+from gschnet_pyg.data.writing import write_database
 from gschnet_pyg.errors import DataError
+from gschnet_pyg.trajectory.collate import PlacementCollate
 
 
 @pytest.fixture
@@ -94,3 +103,86 @@ def test_atomic_units_are_settled_by_the_user(arrays):
     stated = replace(arrays, properties={"gap": Property(np.array([[2.0]]), "a.u.")})
     assert in_internal_units(stated).properties["gap"].unit == "a.u."
     assert in_internal_units(stated, {"gap": "Hartree"}).properties["gap"].unit == "eV"
+
+
+def molecules_of_the_demo(demo: MoleculeDataset) -> list[Atoms]:
+    """Some unlike molecules, each with an energy near -1e4 eV, a gap, a ratio and a dipole moment."""
+    rng = np.random.default_rng(0)
+    chosen = []
+    for row in range(0, len(demo), 250):
+        z, pos = demo[row].z.numpy(), demo[row].pos.numpy()
+        # shaken, for atoms at equal distances would be told apart by the last digit
+        atoms = Atoms(z, pos + rng.normal(scale=0.01, size=pos.shape))
+        energy = -400.0 * len(z) + rng.normal(scale=3)
+        atoms.info = {"U0": energy, "gap": rng.uniform(2, 9), "ratio": rng.uniform(), "mu": rng.uniform(0, 5)}
+        chosen.append(atoms)
+    return chosen
+
+
+def write_as_schnetpack_does(path: Path, molecules: list[Atoms]) -> None:
+    """Positions in Bohr, energies in Hartree, arrays in ``row.data``, units in the metadata."""
+    factors = {"U0": 1 / units.Hartree, "gap": 1 / units.Hartree, "ratio": 1.0, "mu": 1.0}
+    with connect(path) as database:
+        database.metadata = {
+            "_property_unit_dict": {"U0": "Hartree", "gap": "Ha", "ratio": None, "mu": "Debye"},
+            "_distance_unit": "Bohr",
+            "atomrefs": {},
+        }
+        for atoms in molecules:
+            data = {name: np.array([atoms.info[name] * factor]) for name, factor in factors.items()}
+            database.write(Atoms(atoms.numbers, atoms.positions / units.Bohr), data=data)
+
+
+def carrying_relative_energies(dataset: MoleculeDataset) -> MoleculeDataset:
+    types = Vocabulary().atom_types
+    energies = dataset.properties["U0"].values
+    relative = RelativeAtomicEnergy.fit("U0", energies, compositions(dataset, types), types, seed=0, max_molecules=15)
+    return dataset.with_computed({"relative_atomic_energy": relative.column(dataset)})
+
+
+def batch_of(dataset: MoleculeDataset) -> PlacementSteps:
+    names = ("relative_atomic_energy", "gap", "ratio", "mu")
+    collate = PlacementCollate(Vocabulary(), Cutoffs(), steps_drawn=6, conditions=names)
+    molecules = [dataset[i] for i in range(len(dataset))]
+    for seed, molecule in enumerate(molecules):
+        molecule.seed = seed
+    return collate(molecules)
+
+
+def test_a_database_by_schnetpack_in_other_units_trains_alike(demo, tmp_path):
+    """Hartree and Bohr in the metadata: the same training tensors to the rounding of float32."""
+    molecules = molecules_of_the_demo(demo)
+    write_as_schnetpack_does(tmp_path / "atomic.db", molecules)
+    write_database(tmp_path / "ev.db", molecules, units={"U0": "eV", "gap": "eV", "mu": "Debye"})
+    atomic, ev = (
+        carrying_relative_energies(open_dataset(tmp_path / name, progress=False)) for name in ("atomic.db", "ev.db")
+    )
+    named = {"U0": "eV", "gap": "eV", "ratio": None, "mu": "Debye", "relative_atomic_energy": None}
+    assert {name: prop.unit or None for name, prop in atomic.properties.items()} == named
+    assert {name: prop.unit or None for name, prop in ev.properties.items()} == named
+    for name in ("ratio", "mu"):  # no energies: the numbers are kept as they are
+        np.testing.assert_array_equal(atomic.properties[name].values, ev.properties[name].values)
+    first, second = batch_of(atomic), batch_of(ev)
+    assert first.conditions["relative_atomic_energy"].std() > 0.01
+    for name, condition in first.conditions.items():
+        torch.testing.assert_close(condition, second.conditions[name], rtol=1e-6, atol=1e-7)
+    tensors = {name: value for name, value in first if isinstance(value, torch.Tensor)}
+    assert {"pair_distance", "next_class", "labelled_distance", "predictor_pos"} <= set(tensors)
+    for name, tensor in tensors.items():
+        torch.testing.assert_close(tensor, second[name], rtol=1e-6, atol=2e-6, msg=name)
+
+
+def test_forgetting_the_units_changes_everything(demo, tmp_path):
+    """The same numbers without metadata, read as eV and Å, are other molecules; named by the user they are the same."""
+    write_as_schnetpack_does(tmp_path / "a.db", molecules_of_the_demo(demo))
+    stated = open_dataset(tmp_path / "a.db", progress=False)
+    with connect(tmp_path / "a.db") as database:
+        database.metadata = {}
+    bare = open_dataset(tmp_path / "a.db", progress=False)
+    np.testing.assert_allclose(bare.pos * units.Bohr, stated.pos)
+    named = {"U0": "Hartree", "gap": "Hartree", "mu": "Debye"}
+    named = open_dataset(tmp_path / "a.db", units=named, distance_unit="Bohr", progress=False)
+    np.testing.assert_array_equal(named.pos, stated.pos)
+    for name, prop in stated.properties.items():
+        np.testing.assert_array_equal(named.properties[name].values, prop.values)
+        assert (named.properties[name].unit or None) == (prop.unit or None)

@@ -11,9 +11,9 @@ from gschnet_pyg.contracts import Cutoffs, PlacementSteps, Vocabulary
 from gschnet_pyg.generation.sampler import Attempt, GenerationSettings, StepView, generate
 from gschnet_pyg.generation.state import PartialMolecule, next_steps
 from gschnet_pyg.model.gschnet import GSchNet, ModelSettings
-from gschnet_pyg.training.losses import placement_loss
 from gschnet_pyg.trajectory.collate import PlacementCollate
 from gschnet_pyg.trajectory.sample import sample_trajectory
+from tests.generation.by_heart import is_same, learn
 from tests.molecules import molecule
 
 VOCABULARY, CUTOFFS = Vocabulary(), Cutoffs()
@@ -112,7 +112,7 @@ def test_new_atoms_lie_within_reach_of_their_focus(untrained: GSchNet) -> None:
         if view.focus >= 0 and view.next_z != VOCABULARY.stop:
             foci.append((view.molecule.number, len(view.molecule.z), view.molecule.focus_pos(view.focus)))
 
-    attempts = by_number(list(generate(untrained, GenerationSettings(8, max_atoms=6, **COARSE), observe)))
+    attempts = by_number(list(generate(untrained, GenerationSettings(8, max_atoms=6, **COARSE), on_step=observe)))
     assert foci
     for number, placed, focus_pos in foci:
         if placed < len(attempts[number].pos):
@@ -122,7 +122,7 @@ def test_new_atoms_lie_within_reach_of_their_focus(untrained: GSchNet) -> None:
 
 def test_the_observer_sees_every_step() -> None:
     views: list[StepView] = []
-    list(generate(Scripted([0.0] * 5 + [3.0]), GenerationSettings(5, max_atoms=5, **COARSE), views.append))
+    list(generate(Scripted([0.0] * 5 + [3.0]), GenerationSettings(5, max_atoms=5, **COARSE), on_step=views.append))
     assert {view.molecule.number for view in views} == set(range(5))
     assert all(view.type_logp.shape == (6,) for view in views)
     assert all(view.next_z in (*VOCABULARY.atom_types, VOCABULARY.stop) for view in views)
@@ -130,24 +130,5 @@ def test_the_observer_sees_every_step() -> None:
 
 @pytest.mark.parametrize("smiles", ["C", "CO"])
 def test_one_molecule_learnt_by_heart_is_generated_again(smiles: str) -> None:
-    mol = molecule(smiles)
-    torch.manual_seed(0)
-    settings = ModelSettings(32, 2, 25, type_layers=2, type_width=32, distance_layers=2, distance_width=64)
-    network = GSchNet(VOCABULARY, CUTOFFS, settings)
-    optimizer = torch.optim.Adam(network.parameters(), 3e-3)
-    collate = PlacementCollate(VOCABULARY, CUTOFFS)
-    for step in range(150):
-        steps = collate([molecule(smiles, seed=4 * step + k) for k in range(4)])
-        optimizer.zero_grad()
-        placement_loss(network(steps), steps, network.bins).total.backward()
-        optimizer.step()
-    attempts = list(generate(network.eval(), GenerationSettings(10, max_atoms=12, temperature=0.05)))
-    expected = np.sort(torch.pdist(mol.pos).numpy())
-    same = [
-        attempt
-        for attempt in attempts
-        if attempt.is_finished
-        and sorted(attempt.z) == sorted(mol.z.tolist())
-        and np.abs(np.sort(torch.pdist(torch.as_tensor(attempt.pos)).numpy()) - expected).max() < 0.25
-    ]
-    assert len(same) >= 8
+    attempts = generate(learn(smiles), GenerationSettings(10, max_atoms=12, temperature=0.05))
+    assert sum(is_same(attempt, molecule(smiles)) for attempt in attempts) >= 8

@@ -19,7 +19,7 @@ TINY = (
     "training.batch_size=8",
     "training.max_minutes=null",
     "training.accelerator=cpu",
-    "split={train: 20, validation: 8, test: 4}",
+    "split={train: 20, validation: 8, test: 4, hold_out: [], file: null}",
 )
 
 

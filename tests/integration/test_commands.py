@@ -102,7 +102,7 @@ def test_an_interrupted_generation_keeps_what_is_finished(
             yield Attempt(number, np.array([6]), np.zeros((1, 3)), is_finished=number != 1)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run, "generate_attempts", interrupted)
+    monkeypatch.setattr("gschnet_pyg.run.generation.generate_attempts", interrupted)
     outcome = command("generate", directory, "-n", 10, "-o", "some.db")
     assert outcome.code == 130
     assert "Interrupted after 3 of 10 molecules" in outcome.out

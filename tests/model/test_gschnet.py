@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import pytest
 import torch
 from scipy.spatial.transform import Rotation
-from torch import Tensor, nn
+from torch import Tensor
 from torch_geometric.data import Data
 
 from gschnet_pyg.contracts import Cutoffs, DistanceBins, PlacementSteps, Prediction, Vocabulary
-from gschnet_pyg.model.conditions import ConditionEmbedding
+from gschnet_pyg.model.conditions import Mixing, ScalarCondition
+from gschnet_pyg.model.embeddings import ConditionEmbedding
 from gschnet_pyg.model.gschnet import GSchNet, ModelSettings
 from gschnet_pyg.trajectory.collate import PlacementCollate
 from tests.molecules import molecule, molecules
@@ -100,21 +99,12 @@ def test_works_in_float64() -> None:
     torch.testing.assert_close(double(steps).type_logp.float(), single(steps).type_logp, atol=1e-5, rtol=0)
 
 
-class GapEmbedding(ConditionEmbedding):
-    """A condition as a plain linear layer."""
-
-    def __init__(self) -> None:
-        super().__init__(("gap",), 3)
-        self.layer = nn.Linear(1, 3)
-
-    def forward(self, conditions: Mapping[str, Tensor]) -> Tensor:
-        out: Tensor = self.layer(conditions["gap"])
-        return out
+GAP = ScalarCondition(name="gap", minimum=0.0, maximum=10.0, spacing=2.5, layers=2, width=6)
 
 
 @pytest.mark.parametrize("head", ["type", "distance"])
 def test_conditions_enter_both_heads(head: str) -> None:
-    network = model(conditions=GapEmbedding())
+    network = model(conditions=ConditionEmbedding([GAP], Mixing(2, 3)))
 
     def predict(gaps: tuple[float, float]) -> tuple[PlacementSteps, Tensor]:
         mols = [molecule("CO", seed=1), molecule("CC=O", seed=2)]

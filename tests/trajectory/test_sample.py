@@ -86,12 +86,22 @@ def test_focus_is_uniform_among_unfinished_atoms() -> None:
     assert abs(np.mean(np.equal(focuses, 0)) - 0.5) < 0.08  # 3.2 standard errors
 
 
-def test_ties_go_to_the_lower_index() -> None:
-    """Four hydrogens at exactly the same distance are placed in the order of the file, whatever the walk."""
+def methane() -> Data:
+    """Four hydrogens at exactly the same distance around a carbon in their middle, in the file as in space."""
     corner = 1.09 / np.sqrt(3) * np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
-    mol = Data(z=torch.tensor([1, 1, 6, 1, 1]), pos=torch.as_tensor(np.insert(corner, 2, 0.0, axis=0)))
+    return Data(z=torch.tensor([1, 1, 6, 1, 1]), pos=torch.as_tensor(np.insert(corner, 2, 0.0, axis=0)))
+
+
+def test_ties_go_to_the_lower_index() -> None:
+    """Hydrogens at the same distance are placed in the order of the file, whatever the walk."""
     for seed in range(10):
-        assert sample(mol, seed).order.tolist() == [2, 0, 1, 3, 4]
+        assert sample(methane(), seed).order.tolist() == [2, 0, 1, 3, 4]
+
+
+def test_a_seed_keeps_its_trajectory() -> None:
+    """Runs that an earlier version began go on with the trajectories that it would have drawn."""
+    assert sample(methane(), 0).focus.tolist() == [-1, 2, 0, 2, 1, 2, 3, 2, 2, 4]
+    assert sample(methane(), 1).focus.tolist() == [-1, 2, 2, 2, 2, 1, 2, 3, 4, 0]
 
 
 def test_a_molecule_in_two_pieces_is_refused() -> None:

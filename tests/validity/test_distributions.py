@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gschnet_pyg.validity.checks import ValidityOptions
-from gschnet_pyg.validity.distributions import Distributions, compare, jensen_shannon
+from gschnet_pyg.validity.distributions import Distributions, compare, jensen_shannon, ring_statistics
 from gschnet_pyg.validity.judging import judge
 from tests.validity.molecules import embed, without
 
@@ -49,3 +49,26 @@ def test_comparison_covers_what_only_one_side_has() -> None:
 def test_without_a_reference_the_own_counts_stand_alone() -> None:
     found = compare(Distributions.of([METHANE]), None)
     assert found["atom_types"] == {"generated": {"C": 1, "H": 4}, "reference": None, "divergence": None}
+
+
+def test_rings_are_counted_by_size() -> None:
+    bicyclobutane, cubane, cycloheptane = (
+        judge(*embed(smiles), ValidityOptions()) for smiles in ("C1C2C1C2", "C12C3C4C1C5C2C3C45", "C1CCCCCC1")
+    )
+    found = ring_statistics([METHANE, BENZENE, METHYL, bicyclobutane, cubane, cycloheptane])
+    assert list(found) == ["3", "4", "5", "6", "other"]
+    assert {size: entry["rings"] for size, entry in found.items()} == {"3": 2, "4": 6, "5": 0, "6": 1, "other": 1}
+    assert found["3"] == {"rings": 2, "per_molecule": 0.4, "molecules": {"value": 0.2, "count": 1, "of": 5}}
+    assert found["5"]["molecules"] == {"value": 0, "count": 0, "of": 5}
+
+
+def test_rings_of_the_sizes_asked_for() -> None:
+    assert {size: entry["rings"] for size, entry in ring_statistics([BENZENE], sizes=(5,)).items()} == {
+        "5": 0, "other": 1,
+    }  # fmt: skip
+
+
+def test_no_valid_molecule_has_no_rings() -> None:
+    assert ring_statistics([METHYL])["6"] == {
+        "rings": 0, "per_molecule": 0, "molecules": {"value": 0, "count": 0, "of": 0},
+    }  # fmt: skip

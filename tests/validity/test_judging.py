@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pytest
 
-from gschnet_pyg.validity.checks import ValidityOptions, examine, hill_formula
+from gschnet_pyg.validity.checks import Stereo, ValidityOptions, examine, hill_formula
 from gschnet_pyg.validity.judging import judge, judge_all
 from tests.validity.molecules import DIES, HANGS, embed, examine_with_accidents, line, without
 
@@ -88,6 +90,61 @@ def test_wrong_shapes_name_the_molecule() -> None:
 def test_a_timeout_must_be_positive() -> None:
     with pytest.raises(ValueError, match="timeout"):
         ValidityOptions(timeout=0)
+
+
+L_ALANINE, D_ALANINE = "C[C@H](N)C(=O)O", "C[C@@H](N)C(=O)O"
+# read from either end: the two centres of the meso compound have the same sign
+MESO_TARTARIC = "O=C(O)[C@H](O)[C@H](O)C(=O)O"
+L_TARTARIC, D_TARTARIC = "O=C(O)[C@H](O)[C@@H](O)C(=O)O", "O=C(O)[C@@H](O)[C@H](O)C(=O)O"
+CIS, TRANS = "C/C=C\\C", "C/C=C/C"
+CIS_RING = "C[C@H]1C[C@H]1C"
+
+
+def names(smiles: Iterable[str], stereo: Stereo) -> list[str | None]:
+    return [judge(*embed(each), ValidityOptions(stereo=stereo)).smiles for each in smiles]
+
+
+@pytest.mark.parametrize(
+    ("smiles", "kept", "no_enantiomers", "ignored"),
+    [
+        ([L_ALANINE, D_ALANINE], 2, 1, 1),
+        ([L_TARTARIC, D_TARTARIC, MESO_TARTARIC], 3, 2, 1),
+        ([CIS, TRANS], 2, 2, 1),
+        (["C[C@H](O)/C=C/C", "C[C@@H](O)/C=C/C", "C[C@H](O)/C=C\\C"], 3, 2, 1),
+        ([CIS_RING, "C[C@H]1C[C@@H]1C", "C[C@@H]1C[C@H]1C"], 3, 2, 1),
+        (["CCO", "CCO"], 1, 1, 1),
+    ],
+)
+def test_how_many_molecules_stereoisomers_are(smiles: list[str], kept: int, no_enantiomers: int, ignored: int) -> None:
+    assert len(set(names(smiles, "keep"))) == kept
+    assert len(set(names(smiles, "no_enantiomers"))) == no_enantiomers
+    assert len(set(names(smiles, "ignore"))) == ignored
+
+
+def test_of_mirror_images_the_smaller_name_stands() -> None:
+    both = names([L_ALANINE, D_ALANINE], "keep")
+    assert set(both) == {L_ALANINE, D_ALANINE}
+    assert names([L_ALANINE, D_ALANINE], "no_enantiomers") == [min(L_ALANINE, D_ALANINE)] * 2
+    assert names([L_ALANINE], "ignore") == ["CC(N)C(=O)O"]
+
+
+@pytest.mark.parametrize("smiles", [CIS, TRANS, MESO_TARTARIC, "CCO", "c1ccccc1", CIS_RING])
+def test_what_is_its_own_mirror_image_keeps_its_name(smiles: str) -> None:
+    assert names([smiles], "no_enantiomers") == names([smiles], "keep")
+
+
+def test_a_geometry_and_its_reflection_are_mirror_images() -> None:
+    z, pos = embed("C[C@H](O)[C@@H](F)C#N")
+    reflected = pos * [1, -1, 1]
+    for stereo, number in (("keep", 2), ("no_enantiomers", 1)):
+        options = ValidityOptions(stereo=stereo)
+        assert len({judge(z, pos, options).smiles, judge(z, reflected, options).smiles}) == number
+
+
+@pytest.mark.parametrize("stereo", [True, False, "no", None])
+def test_stereo_is_one_of_three(stereo: Any) -> None:
+    with pytest.raises(ValueError, match="keep, no_enantiomers, ignore"):
+        ValidityOptions(stereo=stereo)
 
 
 def test_the_callers_arrays_are_not_changed() -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gschnet_pyg.contracts import Verdict
 from gschnet_pyg.validity import reference as module
 from gschnet_pyg.validity.checks import ValidityOptions
-from gschnet_pyg.validity.reference import judge_reference
+from gschnet_pyg.validity.rates import rdkit_rates
+from gschnet_pyg.validity.reference import Reference, classify, judge_reference
 from tests.validity.molecules import embed, without
 
 OPTIONS = ValidityOptions()
@@ -85,3 +87,38 @@ def test_a_split_parts_seen_from_known(molecules: Flat) -> None:
     assert replace(reference, seen=None) == reference
     with pytest.raises(IndexError, match="3 reference molecules"):
         reference.with_seen([3])
+
+
+def verdict(smiles: str | None) -> Verdict:
+    return Verdict("X", smiles, None if smiles else "radical", 5, 5, None)
+
+
+GENERATED = [verdict(smiles) for smiles in ("CC", "C", None, "C", "CCC", "CCCC", "CCCC", "CC")]
+KNOWN = Reference.of([verdict(smiles) for smiles in ("C", "CC", None)], OPTIONS).with_seen([0, 2])
+
+
+def test_classes_of_molecules() -> None:
+    classes = classify(GENERATED, KNOWN)
+    assert np.flatnonzero(~classes.is_valid).tolist() == [2]
+    assert np.flatnonzero(classes.is_unique).tolist() == [0, 1, 4, 5]
+    assert classes.is_unseen is not None
+    assert classes.is_novel is not None
+    assert np.flatnonzero(classes.is_unseen).tolist() == [0, 4, 5]
+    assert np.flatnonzero(classes.is_novel).tolist() == [4, 5]
+
+
+@pytest.mark.parametrize("known", [None, KNOWN, replace(KNOWN, seen=None)])
+@pytest.mark.parametrize("n_molecules", [0, 3, 8])
+def test_classes_and_rates_agree(known: Reference | None, n_molecules: int) -> None:
+    verdicts = GENERATED[:n_molecules]
+    classes = classify(verdicts, known)
+    masks = (classes.is_valid, classes.is_unique, classes.is_unseen, classes.is_novel)
+    rates = rdkit_rates(verdicts, 10, known and known.seen_smiles, known and known.known_smiles)
+    assert [None if mask is None else mask.sum() for mask in masks] == [rate and rate.count for rate in rates.values()]
+    assert all(mask is None or mask.shape == (n_molecules,) for mask in masks)
+
+
+def test_without_a_reference_nothing_is_unseen_or_novel() -> None:
+    classes = classify(GENERATED, None)
+    assert classes.is_unseen is None
+    assert classes.is_novel is None

@@ -1,0 +1,108 @@
+"""Recipe -> molecules, split and batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from gschnet_pyg.build.model import cutoffs, growth, vocabulary
+from gschnet_pyg.data.checks import check_elements
+from gschnet_pyg.data.datamodule import Loading, MoleculeDataModule
+from gschnet_pyg.data.dataset import MoleculeDataset
+from gschnet_pyg.data.filters import held_out, parse_filters
+from gschnet_pyg.data.qm9 import open_qm9
+from gschnet_pyg.data.sources import DEMO, open_dataset
+from gschnet_pyg.data.splits import Split, draw_split, load_split, read_split, save_split
+from gschnet_pyg.recipe import Recipe
+from gschnet_pyg.recipe_sections.data import DemoData, FileData, QM9Data
+
+
+def dataset(recipe: Recipe, properties: Sequence[str] = ()) -> MoleculeDataset:
+    """The molecules, all of them of the vocabulary's elements.
+
+    Args:
+        recipe: where they are.
+        properties: of the source, to carry.
+
+    Raises:
+        DataError: if the source cannot be used, holds another element, or lacks a property.
+    """
+    cache, work = recipe.run.cache_directory, recipe.run.data_work_directory
+    match recipe.data:
+        case FileData(path=path, units=units, distance_unit=unit):
+            molecules = open_dataset(
+                path,
+                properties=properties,
+                units=units or None,
+                distance_unit=unit,
+                cache_dir=cache,
+                work_directory=work,
+            )
+        case DemoData():
+            molecules = open_dataset(DEMO, properties=properties, cache_dir=cache)
+        case QM9Data(directory=directory, remove_uncharacterised=remove):
+            molecules = open_qm9(
+                directory,
+                properties=properties,
+                remove_uncharacterised=remove,
+                cache_dir=cache,
+                work_directory=work,
+            )
+    check_elements(molecules, recipe.atoms.types)
+    return molecules
+
+
+def split(
+    recipe: Recipe, molecules: MoleculeDataset, is_connected: np.ndarray, is_known: np.ndarray, stored: Path
+) -> Split:
+    """The split of a run: the stored one where there is one, else that of a file, or drawn; then stored.
+
+    Args:
+        recipe: sizes, filters, or a file.
+        molecules: with the properties that the filters compare.
+        is_connected: ``[M]`` molecules that hold together under the placement rule.
+        is_known: ``[M]`` molecules whose conditions are known; the others of both masks are in no part.
+        stored: file of the run's split.
+
+    Raises:
+        DataError: if there are too few molecules, or the file does not fit them.
+    """
+    if stored.is_file():
+        return load_split(stored, molecules)
+    settings = recipe.split
+    if settings.file is not None:
+        parts = read_split(settings.file, molecules, is_connected).without(~is_known)
+    else:
+        assert settings.train is not None
+        assert settings.validation is not None
+        filters = parse_filters(settings.hold_out)
+        is_held_out = held_out(filters, molecules) if filters else None
+        parts = draw_split(
+            is_connected & is_known, settings.train, settings.validation, settings.test, recipe.seed, is_held_out
+        )
+    save_split(stored, parts, molecules)
+    return parts
+
+
+def datamodule(recipe: Recipe, molecules: MoleculeDataset, parts: Split) -> MoleculeDataModule:
+    """Loaders of the three parts; the conditions are all properties that the molecules carry."""
+    training = recipe.training
+    loading = Loading(
+        training.batch_size,
+        training.steps_drawn or None,
+        training.workers.train,
+        training.workers.validation,
+        training.workers.test,
+    )
+    return MoleculeDataModule(
+        molecules,
+        parts,
+        vocabulary(recipe),
+        cutoffs(recipe),
+        loading,
+        conditions=tuple(molecules.properties),
+        growth=growth(recipe),
+        seed=recipe.seed,
+    )

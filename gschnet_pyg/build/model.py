@@ -1,0 +1,59 @@
+"""Recipe -> network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from gschnet_pyg.contracts import Cutoffs, Growth, Vocabulary
+from gschnet_pyg.model.conditions import Condition, Mixing
+from gschnet_pyg.model.embeddings import ConditionEmbedding
+from gschnet_pyg.model.gschnet import GSchNet, ModelSettings
+from gschnet_pyg.recipe import Recipe
+
+
+def vocabulary(recipe: Recipe) -> Vocabulary:
+    """Atom types and tokens."""
+    return Vocabulary(recipe.atoms.types, recipe.atoms.origin, recipe.atoms.focus, recipe.atoms.stop)
+
+
+def cutoffs(recipe: Recipe) -> Cutoffs:
+    """The three cutoffs."""
+    return Cutoffs(**recipe.cutoffs.model_dump())
+
+
+def growth(recipe: Recipe) -> Growth:
+    """How trajectories grow."""
+    settings = recipe.growth
+    return Growth(settings.origin, settings.fragment_share, settings.finished_fragment, settings.next_atom)
+
+
+def model(recipe: Recipe, conditions: Sequence[Condition] = ()) -> GSchNet:
+    """The network, with weights from the recipe's seed.
+
+    Args:
+        recipe: sizes.
+        conditions: with the ranges that they have in the training data.
+    """
+    section = recipe.model
+    settings = ModelSettings(
+        n_features=section.features,
+        n_interactions=section.interactions,
+        n_gaussians=section.gaussians,
+        shared_interactions=section.shared_interactions,
+        type_layers=section.type_head.layers,
+        type_width=section.type_head.width,
+        distance_layers=section.distance_head.layers,
+        distance_width=section.distance_head.width,
+        average_types=section.type_distribution == "average",
+        max_distance=section.max_distance,
+        n_distance_bins=section.distance_bins,
+        has_origin=recipe.growth.origin,
+        needs_fragment=recipe.growth.fragment_share is not None,
+    )
+    mixing = Mixing(recipe.mixing.layers, recipe.mixing.width)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        embedding = ConditionEmbedding(conditions, mixing) if conditions else None
+        return GSchNet(vocabulary(recipe), cutoffs(recipe), settings, embedding)

@@ -1,0 +1,102 @@
+"""Recipe -> training loop."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import torch
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import (
+    EarlyStopping,
+    ModelCheckpoint,
+    Timer,
+    TQDMProgressBar,
+)
+
+from gschnet_pyg.build.model import model
+from gschnet_pyg.errors import RecipeError
+from gschnet_pyg.model.conditions import Condition
+from gschnet_pyg.recipe import Recipe
+from gschnet_pyg.recipe_sections.training import ConstantSettings, CosineSettings, PlateauSettings
+from gschnet_pyg.training.callbacks import AveragedWeights, SaveOnInterrupt, StepLimit, ValidationLine
+from gschnet_pyg.training.metrics_file import MetricsFile
+from gschnet_pyg.training.module import PlacementTraining
+from gschnet_pyg.training.optimisation import Cosine, Optimisation, Plateau
+
+BEST, LAST = "best", "last"
+"""Names of the checkpoints."""
+
+
+def training_module(recipe: Recipe, conditions: Sequence[Condition] = ()) -> PlacementTraining:
+    """The network with its optimiser."""
+    training = recipe.training
+    schedule: Plateau | Cosine | None
+    match training.schedule:
+        case PlateauSettings(factor=factor, patience=patience, minimum=minimum):
+            schedule = Plateau(factor, patience, minimum)
+        case CosineSettings(warmup_steps=warmup_steps, final_fraction=final_fraction):
+            schedule = Cosine(warmup_steps, final_fraction)
+        case ConstantSettings():
+            schedule = None
+    optimizer = training.optimizer
+    optimisation = Optimisation(
+        optimizer.kind, optimizer.learning_rate, optimizer.weight_decay, schedule, training.label_width
+    )
+    return PlacementTraining(model(recipe, conditions), optimisation)
+
+
+def trainer(recipe: Recipe, directory: Path, steps_per_epoch: int) -> Trainer:
+    """Lightning's trainer, writing into a run directory; progress bars appear on a terminal only.
+
+    Every limit, epochs included, stops it in the way that ends with a validation.
+    """
+    training = recipe.training
+    max_steps = training.max_epochs * steps_per_epoch
+    if training.max_steps is not None:
+        max_steps = min(max_steps, training.max_steps)
+    has_bar = training.progress_refresh > 0 and sys.stdout.isatty()
+    if training.accelerator == "gpu" and not torch.accelerator.is_available():
+        raise RecipeError("training.accelerator: no GPU can be used here; take cpu or auto")
+    return Trainer(
+        accelerator=training.accelerator,
+        devices=1,
+        max_epochs=-1,
+        gradient_clip_val=training.gradient_clip,
+        val_check_interval=max(1, round(training.validate_every * steps_per_epoch)),
+        check_val_every_n_epoch=None,
+        num_sanity_val_steps=0,
+        callbacks=_callbacks(recipe, directory, max_steps, has_bar),
+        logger=MetricsFile(directory / "metrics.csv"),
+        default_root_dir=directory,
+        enable_progress_bar=has_bar,
+        enable_model_summary=False,
+        log_every_n_steps=20,
+    )
+
+
+def _callbacks(recipe: Recipe, directory: Path, max_steps: int, has_bar: bool) -> list[Callback]:
+    training = recipe.training
+    callbacks: list[Callback] = [
+        ModelCheckpoint(
+            directory / "checkpoints",
+            filename=BEST,
+            monitor="validation/loss",
+            save_last=True,
+            enable_version_counter=False,
+        ),
+        SaveOnInterrupt(directory / "checkpoints" / f"{LAST}.ckpt"),
+        ValidationLine(),
+        StepLimit(max_steps),
+    ]
+    if has_bar:
+        callbacks.append(TQDMProgressBar(training.progress_refresh))
+    if training.max_minutes is not None:
+        callbacks.append(Timer(timedelta(minutes=training.max_minutes), verbose=False))
+    if training.ema_decay is not None:
+        callbacks.append(AveragedWeights(training.ema_decay))
+    if training.early_stopping is not None:
+        callbacks.append(EarlyStopping("validation/loss", patience=training.early_stopping))
+    return callbacks

@@ -1,0 +1,102 @@
+"""``gschnet-pyg generate``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from gschnet_pyg.cli.options import Overrides
+from gschnet_pyg.errors import RecipeError
+
+
+def generate(
+    source: Annotated[str, typer.Argument(metavar="RUN_DIR|RECIPE", help="run directory, or a generation recipe")],
+    overrides: Overrides = None,
+    n_molecules: Annotated[
+        int | None, typer.Option("-n", "--n-molecules", help="Molecules to attempt, over all targets.")
+    ] = None,
+    condition: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-c",
+            "--condition",
+            metavar="NAME=VALUE",
+            help="Target, once for each condition: gap=4.0, composition=C7H10O2, gap=[4, 6]; "
+            "the same name again is another target.",
+        ),
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Molecules that grow at a time.")] = None,
+    max_atoms: Annotated[int | None, typer.Option(help="Abandon molecules that grow beyond it.")] = None,
+    temperature: Annotated[float | None, typer.Option(help="Of positions; lower is sharper.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Equal seeds give equal molecules.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, ...")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="ASE database, extxyz or SDF, by suffix.")
+    ] = None,
+    append: Annotated[bool, typer.Option("--append", help="Add to the output if it is a database already.")] = False,
+    start: Annotated[Path | None, typer.Option(help="File of substructures to grow from.")] = None,
+    trace: Annotated[
+        list[int] | None, typer.Option(help="Print the steps of this molecule (from 0), and write them as extxyz.")
+    ] = None,
+    view: Annotated[bool, typer.Option("--view", help="Open the molecules in ASE's viewer.")] = False,
+) -> None:
+    """Generate molecules with a trained model.
+
+    Example: gschnet-pyg generate runs/first -n 1000 --condition gap=4.0 --seed 7 -o molecules.db
+    """
+    from gschnet_pyg import run
+    from gschnet_pyg.recipe import load_generation_recipe
+    from gschnet_pyg.recipe_files import shipped_recipes
+
+    given: dict[str, Any] = {
+        "n_molecules": n_molecules,
+        "batch_size": batch_size,
+        "max_atoms": max_atoms,
+        "temperature": temperature,
+        "seed": seed,
+        "device": device,
+        "output": output,
+        "append": append or None,
+        "trace": trace or None,
+        "view": view or None,
+    }
+    values = {key: value for key, value in given.items() if value is not None}
+    is_recipe = source.endswith((".yaml", ".yml")) or (source in shipped_recipes() and not Path(source).is_dir())
+    if not is_recipe:
+        values["run"] = source
+    if start is not None:
+        overrides = [f"start.path={start}", *(overrides or [])]
+    for name, targets in _targets(condition or []).items():
+        values.setdefault("conditions", {})[name] = targets[0] if len(targets) == 1 else targets
+    recipe = load_generation_recipe(source if is_recipe else None, overrides or [], values)
+    result = run.generate(recipe, say=typer.echo)
+    if result.interrupted:
+        typer.echo(f"\nInterrupted after {result.requested:,} of {recipe.n_molecules:,} molecules.")
+    typer.echo(
+        f"{result.requested:,} molecules requested, {result.finished:,} finished, {result.abandoned:,} abandoned\n"
+        f"The finished ones lie in {result.path}"
+    )
+    for path in result.traces:
+        typer.echo(f"Steps lie in {path}; look at them with: ase gui {path}")
+    typer.echo(f"Next: gschnet-pyg report {result.path} --reference {recipe.run}")
+    if result.interrupted:
+        raise typer.Exit(130)
+
+
+def _targets(texts: Sequence[str]) -> dict[str, list[Any]]:
+    """``["gap=4", "gap=6"]`` -> ``{"gap": [4, 6]}``; formulas stay text."""
+    targets: dict[str, list[Any]] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name or not value:
+            raise RecipeError(f"--condition {text!r}: written NAME=VALUE, such as gap=4.0 or composition=C7H10O2")
+        try:
+            parsed = yaml.safe_load(value)
+        except yaml.YAMLError:
+            parsed = value  # a SMILES such as [H]C
+        targets.setdefault(name, []).append(value if isinstance(parsed, bool) or parsed is None else parsed)
+    return targets

@@ -1,0 +1,68 @@
+"""``gschnet-pyg recipe``."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gschnet_pyg.cli.options import Overrides
+from gschnet_pyg.errors import RecipeError
+
+recipe_app = typer.Typer(help="List, show, copy and check recipes.", no_args_is_help=True)
+
+
+@recipe_app.command("list")
+def list_() -> None:
+    """List the recipes that ship with the package."""
+    from gschnet_pyg.recipe_files import purpose, shipped_recipes
+
+    for name, path in shipped_recipes().items():
+        typer.echo(f"{name:20s} {purpose(path)}")
+
+
+@recipe_app.command()
+def show(name: Annotated[str, typer.Argument(help="name or path")], overrides: Overrides = None) -> None:
+    """Show a recipe as it will be read: inheritance resolved, defaults filled in."""
+    import yaml
+
+    from gschnet_pyg.recipe import check_recipe
+
+    recipe = check_recipe(name, overrides or [])
+    typer.echo(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), nl=False)
+
+
+@recipe_app.command()
+def copy(
+    name: Annotated[str, typer.Argument(help="name of a shipped recipe")],
+    to: Annotated[Path | None, typer.Argument(help="file to write; NAME.yaml here by default")] = None,
+) -> None:
+    """Copy a shipped recipe to change it."""
+    from gschnet_pyg.recipe_files import find_recipe
+
+    source = find_recipe(name)
+    target = to or Path(source.name)
+    if target.exists():
+        raise RecipeError(f"{target}: exists already; name another file")
+    shutil.copyfile(source, target)
+    typer.echo(f"{target} is yours to change. Next: gschnet-pyg recipe check {target}")
+
+
+@recipe_app.command()
+def check(file: Annotated[str, typer.Argument(help="name or path")]) -> None:
+    """Check a recipe without running it."""
+    from gschnet_pyg.recipe import check_recipe
+
+    recipe = check_recipe(file)
+    typer.echo(f"{file}: a {'training' if recipe.kind == 'train' else 'generation'} recipe without errors")
+
+
+@recipe_app.command()
+def schema() -> None:
+    """Print the JSON schema of recipes, for editors."""
+    from gschnet_pyg.recipe import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=1))

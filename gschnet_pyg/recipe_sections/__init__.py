@@ -1,0 +1,1 @@
+"""Sections that recipes are made of."""

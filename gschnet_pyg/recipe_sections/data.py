@@ -1,0 +1,126 @@
+"""Molecules: where they come from, what is computed from them, how they are split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from gschnet_pyg.errors import RecipeError
+from gschnet_pyg.recipe_sections.base import Count, OptionalSize, PropertyName, Section, Size
+
+
+class FileData(Section):
+    """Molecules from a file: ASE database, any multi-frame format that ASE reads, SDF, or flat npz."""
+
+    kind: Literal["file"]
+    path: Path
+    """The file."""
+    distance_unit: str | None = None
+    """Unit of positions in the file; Å unless the file says otherwise."""
+    units: dict[str, str] = Field(default={})
+    """Unit of each property in the file, by ASE's names; energies become eV."""
+
+
+class DemoData(Section):
+    """The built-in set of small organic molecules."""
+
+    kind: Literal["demo"]
+
+
+class QM9Data(Section):
+    """QM9, downloaded if missing."""
+
+    kind: Literal["qm9"]
+    directory: Path = Path("data")
+    """Where the raw archive is, or is downloaded to."""
+    remove_uncharacterised: bool = True
+    """Leave out the 3,054 molecules that failed the published consistency check."""
+
+
+DataSource = Annotated[FileData | DemoData | QM9Data, Field(discriminator="kind")]
+
+
+class RelativeAtomicEnergySettings(Section):
+    """Energy per atom, less what a linear fit on the concentrations of the elements expects, in eV."""
+
+    energy: PropertyName
+    """Property with the total energy."""
+    coefficients: dict[str, float] | None = None
+    """eV, by element; fitted on at most 5,000 training molecules where there are none."""
+    intercept: float | None = None
+    """eV; fitted with the coefficients, or 0 beside given ones."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> RelativeAtomicEnergySettings:
+        if self.intercept is not None and self.coefficients is None:
+            raise ValueError("an intercept alone is no fit; give the coefficients too, or neither")
+        return self
+
+
+class FingerprintSettings(Section):
+    """Morgan fingerprint of the molecule that RDKit perceives from the coordinates, without hydrogens."""
+
+    radius: Count = 2
+    """Bonds around each atom."""
+    bits: Annotated[int, Field(ge=8, multiple_of=8)] = 1024
+
+
+class PropertiesSection(Section):
+    """Properties that are computed, for conditions and filters.
+
+    ``composition``, ``n_atoms`` and ``n_heavy_atoms`` need no settings.
+    """
+
+    relative_atomic_energy: RelativeAtomicEnergySettings | None = None
+    fingerprint: FingerprintSettings = FingerprintSettings()
+
+
+class SplitSettings(Section):
+    """Sizes of the parts, as counts or fractions of the molecules that may be drawn; or the split of a file."""
+
+    train: Size = None
+    validation: Size = None
+    test: OptionalSize = None
+    """All that remain where there is none."""
+    hold_out: tuple[str | tuple[str, ...], ...] = ()
+    """Molecules that neither train nor validate but test: composition == C7H10O2, gap < 4.5, ...; comparisons in one
+    list must all hold, of several entries one suffices."""
+    file: Path | None = None
+    """A split.npz, of a run or of SchNetPack's; it decides in place of everything else here."""
+
+    @field_validator("hold_out", mode="before")
+    @classmethod
+    def _one_is_a_list(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("hold_out")
+    @classmethod
+    def _readable(cls, value: tuple[str | tuple[str, ...], ...]) -> tuple[str | tuple[str, ...], ...]:
+        if not value:
+            return value
+        from gschnet_pyg.data.filters import parse_filters  # brings torch, which few recipes need
+
+        try:
+            parse_filters(value)
+        except RecipeError as error:
+            raise ValueError(str(error)) from None
+        return value
+
+    @model_validator(mode="after")
+    def _decided(self) -> SplitSettings:
+        if self.file is None and (self.train is None or self.validation is None):
+            raise ValueError("sizes for train and validation are needed, or the file of a split")
+        return self
+
+
+class WorkerSettings(Section):
+    """Processes that work beside the training process; 0 does the work in it."""
+
+    train: Count = 6
+    """Build batches."""
+    validation: Count = 4
+    test: Count = 4
+    preprocessing: Count = 4
+    """Perceive bonds, for fingerprints."""

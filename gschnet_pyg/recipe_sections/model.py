@@ -1,0 +1,151 @@
+"""The network: atoms, cutoffs, growth, sizes, conditions."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from gschnet_pyg.recipe_sections.base import PositiveShare, PropertyName, Section
+
+
+class AtomSettings(Section):
+    """Atom types the model can place, and the token types beside them."""
+
+    types: tuple[Annotated[int, Field(ge=1, le=118)], ...] = Field(default=(1, 6, 7, 8, 9), min_length=1)
+    origin: int = 121
+    focus: int = 122
+    stop: int = 123
+
+    @model_validator(mode="after")
+    def _distinct(self) -> AtomSettings:
+        everything = [*self.types, self.origin, self.focus, self.stop]
+        if len(set(everything)) < len(everything):
+            raise ValueError(f"atom types and token types must be distinct, got {everything}")
+        if min(self.origin, self.focus, self.stop) < 1:
+            raise ValueError("token types must be positive")
+        return self
+
+
+class CutoffSettings(Section):
+    """The three cutoffs in Å; a pair counts when its distance is strictly smaller."""
+
+    model: PositiveFloat = 10.0
+    prediction: PositiveFloat = 5.0
+    placement: PositiveFloat = 1.7
+    covalent_factor: PositiveFloat | None = 1.1
+    """Placement neighbours are also closer than this times the sum of their covalent radii."""
+
+
+class GrowthSettings(Section):
+    """How molecules grow; the defaults are those of a model that starts from nothing."""
+
+    origin: bool = True
+    """The model sees a token at the centre of mass; without it, molecules can only grow from substructures."""
+    fragment_share: PositiveShare | None = None
+    """Learn to complete substructures: random connected fragments of up to this share of a molecule's atoms."""
+    finished_fragment: bool = False
+    """Atoms of a fragment whose neighbours are all in it count as finished, so no stop is learnt for them."""
+    next_atom: Literal["center", "focus", "random", "index"] = "center"
+    """Which unplaced neighbour of the focus comes next: closest to the centre of mass, closest to the focus, any, or
+    the first of the file."""
+
+    @model_validator(mode="after")
+    def _something_to_start_from(self) -> GrowthSettings:
+        if not self.origin and self.fragment_share is None:
+            raise ValueError("without the origin token a fragment_share is needed, such as 0.5, to start from")
+        return self
+
+
+class HeadSettings(Section):
+    """A stack of dense layers."""
+
+    layers: PositiveInt = 5
+    width: PositiveInt = 256
+
+
+class ModelSection(Section):
+    """Sizes of the network."""
+
+    features: PositiveInt = 128
+    interactions: PositiveInt = 9
+    gaussians: Annotated[int, Field(ge=2)] = 25
+    shared_interactions: bool = False
+    type_head: HeadSettings = HeadSettings()
+    distance_head: HeadSettings = HeadSettings()
+    type_distribution: Literal["product", "average"] = "product"
+    max_distance: PositiveFloat | None = None
+    """Largest distance bin in Å; prediction + placement cutoff where there is none."""
+    distance_bins: Annotated[int, Field(ge=2)] | None = None
+    """Number of bins; 30 per Å, and one, where there is none."""
+
+
+class GaussianSettings(Section):
+    """Dense layers behind Gaussians."""
+
+    minimum: float | None = None
+    maximum: float | None = None
+    spacing: PositiveFloat | None = None
+    layers: PositiveInt = 3
+    width: PositiveInt = 64
+
+    @model_validator(mode="after")
+    def _ascending(self) -> GaussianSettings:
+        if self.minimum is not None and self.maximum is not None and self.minimum >= self.maximum:
+            raise ValueError(f"minimum {self.minimum} is not below maximum {self.maximum}")
+        return self
+
+
+class ScalarSettings(GaussianSettings):
+    """A number, expanded in Gaussians; range and spacing come from the training molecules where they are left out."""
+
+    kind: Literal["scalar"]
+    property: PropertyName
+    """Of the data, or computed: n_atoms, n_heavy_atoms, relative_atomic_energy."""
+
+
+class VectorSettings(Section):
+    """Several numbers."""
+
+    kind: Literal["vector"]
+    property: PropertyName = "fingerprint"
+    """Of the data, or computed: fingerprint."""
+    layers: PositiveInt = 3
+    width: PositiveInt = 64
+    hidden: PositiveInt | None = None
+    """Width of hidden layers; halved from layer to layer where there is none."""
+
+
+class CountSettings(GaussianSettings):
+    """The total number of atoms, expanded in Gaussians."""
+
+    minimum: float = 0.0
+    maximum: float = 35.0
+    spacing: PositiveFloat = 8.75
+
+
+class CompositionSettings(Section):
+    """The number of atoms of every type."""
+
+    kind: Literal["composition"]
+    skip_hydrogen: bool = False
+    """Leave hydrogen out."""
+    type_features: PositiveInt = 16
+    layers: PositiveInt = 3
+    width: PositiveInt = 64
+    count: CountSettings = CountSettings()
+
+    @property
+    def property(self) -> str:
+        """Name of the condition."""
+        return "composition"
+
+
+ConditionSettings = Annotated[ScalarSettings | VectorSettings | CompositionSettings, Field(discriminator="kind")]
+
+
+class MixingSettings(Section):
+    """Dense layers that mix the embeddings of all conditions."""
+
+    layers: PositiveInt = 5
+    width: PositiveInt = 128

@@ -1,0 +1,160 @@
+"""Train a model."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gschnet_pyg.build.conditions import Prepared, open_source, prepare
+from gschnet_pyg.build.data import datamodule
+from gschnet_pyg.build.training import BEST, LAST, trainer, training_module
+from gschnet_pyg.data.staging import staged_arrays
+from gschnet_pyg.model.conditions import Condition, ScalarCondition
+from gschnet_pyg.model.gschnet import GSchNet
+from gschnet_pyg.recipe import Recipe
+from gschnet_pyg.recipe_sections.data import FileData
+from gschnet_pyg.run_directory import RunDirectory
+from gschnet_pyg.training.module import PlacementTraining
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """Where a run lies and how it ended."""
+
+    directory: Path
+    losses: dict[str, float]
+
+
+def train(recipe: Recipe, say: Say = print) -> TrainingResult:
+    """Train a model, or resume the run whose id the recipe names.
+
+    Args:
+        recipe: what to do.
+        say: takes lines for the user.
+
+    Returns:
+        Run directory, with the model exported, and the losses of the best weights.
+
+    Raises:
+        GschnetError: if the recipe, the data or the stored run cannot be used, or the loss is no number any more.
+    """
+    recipe = _with_absolute_paths(recipe)
+    directory = RunDirectory.of(recipe)
+    recipe = directory.continued(recipe)
+    last = directory.checkpoint(LAST)
+    resumes = last.is_file() and bool(directory.read_checkpoint(LAST))
+    with ExitStack() as stack:
+        molecules = stack.enter_context(staged_arrays(open_source(recipe), recipe.run.cache_work_directory))
+        prepared = prepare(recipe, molecules, directory.split_file)
+        directory.store_recipe(prepared.recipe)
+        module = training_module(prepared.recipe, prepared.conditions)
+        _say_what_begins(prepared, directory, module, resumes, say)
+        losses = _fit(prepared, directory, module, last if resumes else None, say)
+    return TrainingResult(directory.path, losses)
+
+
+def _fit(
+    prepared: Prepared, directory: RunDirectory, module: PlacementTraining, checkpoint: Path | None, say: Say
+) -> dict[str, float]:
+    """Train, validate and test, and export the best model."""
+    batches = datamodule(prepared.recipe, prepared.molecules, prepared.parts)
+    directory.model_file.unlink(missing_ok=True)  # from now on the best checkpoint is newer
+    with _quiet_lightning():
+        loop = trainer(prepared.recipe, directory.path, len(batches.train_dataloader()))
+        on_interrupt = signal.getsignal(signal.SIGINT)
+        try:
+            loop.fit(module, batches, ckpt_path=checkpoint, weights_only=True)
+        except (KeyboardInterrupt, SystemExit):  # Lightning turns the one into the other, and ignores the next
+            signal.signal(signal.SIGINT, on_interrupt)
+            say(f"\nInterrupted. The same command with run.id={directory.path.name} goes on where it stopped.")
+            raise KeyboardInterrupt from None
+        module.model = directory.best_model()
+        best = directory.read_checkpoint(BEST)
+        tested = loop.test(module, batches, verbose=False)[0] if len(prepared.parts.test) else {}
+    losses = {"validation/loss": _best_score(best), **tested}
+    directory.store_losses(losses)
+    directory.export(module.model)
+    return losses
+
+
+def _say_what_begins(
+    prepared: Prepared, directory: RunDirectory, module: PlacementTraining, resumes: bool, say: Say
+) -> None:
+    """Counts, what the conditions became, and warnings about settings that seldom are meant."""
+    recipe, parts = prepared.recipe, prepared.parts
+    n_weights = sum(weight.numel() for weight in module.parameters())
+    say(
+        f"{'Resuming' if resumes else 'Training'} {directory.path}: {len(parts.train):,} molecules, "
+        f"{len(parts.validation):,} for validation, {len(parts.test):,} for the test; {n_weights:,} weights"
+    )
+    if recipe.training.model_summary:
+        say(f"Weights: {_count_weights(module.model)}")
+    for reason, number in prepared.left_out.items():
+        if number:
+            say(f"{number:,} molecules {reason} and are left out.")
+    for condition in prepared.conditions:
+        say(f"Condition {_describe(condition)}")
+    if recipe.cutoffs.model < recipe.cutoffs.prediction:
+        say("Warning: cutoffs.model is below cutoffs.prediction; predictors then do not hear all of their focus.")
+    if recipe.training.accelerator == "cpu" or not torch.accelerator.is_available():
+        say("On the CPU: a GPU trains large models much faster.")
+
+
+def _count_weights(model: GSchNet) -> str:
+    """Number of weights in every part of the network."""
+    parts = ((name, sum(weight.numel() for weight in part.parameters())) for name, part in model.named_children())
+    return ", ".join(f"{name} {number:,}" for name, number in parts)
+
+
+def _describe(condition: Condition) -> str:
+    if not isinstance(condition, ScalarCondition):
+        return f"{condition.name}: {condition.n_values} numbers"
+    low, high = condition.observed[0]
+    return (
+        f"{condition.name}: {low:.6g} to {high:.6g} {condition.unit or ''}".rstrip()
+        + f" in training; Gaussians from {condition.minimum:.6g} to {condition.maximum:.6g}, "
+        f"{condition.spacing:.6g} apart"
+    )
+
+
+def _with_absolute_paths(recipe: Recipe) -> Recipe:
+    """Paths to the data made absolute, so that the stored recipe means the same from anywhere."""
+    changes: dict[str, Any] = {}
+    data = recipe.data
+    if isinstance(data, FileData):
+        changes["data"] = data.model_copy(update={"path": data.path.absolute()})
+    elif hasattr(data, "directory"):
+        changes["data"] = data.model_copy(update={"directory": data.directory.absolute()})
+    if recipe.split.file is not None:
+        changes["split"] = recipe.split.model_copy(update={"file": recipe.split.file.absolute()})
+    return recipe.model_copy(update=changes)
+
+
+def _best_score(checkpoint: dict[str, Any]) -> float:
+    """Validation loss of a checkpoint."""
+    states = (state for name, state in checkpoint["callbacks"].items() if name.startswith("ModelCheckpoint"))
+    return float(next(states)["current_score"])
+
+
+@contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """Keep Lightning's advice from the user: what matters is said by this package."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="lightning")
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
