@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, field_validator
 
 from gschnet_pyg.errors import RecipeError
-from gschnet_pyg.recipe_files import explain, merge, parse_overrides, read_with_parents
+from gschnet_pyg.recipe_files import explain, override, read_with_parents
 from gschnet_pyg.recipe_sections.base import Count, Name, Section, Seed
 from gschnet_pyg.recipe_sections.data import DataSource, PropertiesSection, SplitSettings
 from gschnet_pyg.recipe_sections.generation import StartSettings
@@ -108,7 +108,7 @@ def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     if content.get("kind") == "generate":
         raise RecipeError(f"{name}: is a recipe for generation; use it with gschnet-pyg generate")
     default_name = re.sub(r"[^\w.-]+|^[^\w]+", "-", Path(name).stem).strip("-")
-    return _validate(Recipe, str(name), {"name": default_name, **merge(content, parse_overrides(overrides))})
+    return _validate(Recipe, str(name), {"name": default_name, **override(content, overrides)})
 
 
 def load_generation_recipe(
@@ -129,8 +129,7 @@ def load_generation_recipe(
         raise RecipeError(
             f"{name}: is a recipe for training (it lacks kind: generate); train it, then name its run directory"
         )
-    changed = merge(content, parse_overrides(overrides))
-    return _validate(GenerationRecipe, str(name or "settings"), {**changed, **(values or {})})
+    return _validate(GenerationRecipe, str(name or "settings"), {**override(content, overrides), **(values or {})})
 
 
 def check_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe | GenerationRecipe:

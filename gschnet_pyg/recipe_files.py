@@ -94,24 +94,45 @@ def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
         RecipeError: if one has no ``=`` or its value is no YAML.
     """
     result: dict[str, Any] = {}
-    for override in overrides:
-        key, equals, text = override.partition("=")
+    for change in overrides:
+        key, equals, text = change.partition("=")
         if not equals or not key:
-            raise RecipeError(f"{override!r}: an override is written key=value, such as training.batch_size=10")
+            raise RecipeError(f"{change!r}: an override is written key=value, such as training.batch_size=10")
         try:
             value = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise RecipeError(f"{override!r}: the value is not readable as YAML") from None
+        except (yaml.YAMLError, ValueError):  # a date that is none, 2026-99-99, is the latter
+            raise RecipeError(f"{change!r}: the value is not readable as YAML") from None
         for part in reversed(key.split(".")):
             value = {part: value}
         result = merge(result, value)
     return result
 
 
+def override(content: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Lay overrides over a recipe.
+
+    Raises:
+        RecipeError: as :func:`parse_overrides` and :func:`merge`.
+    """
+    return {key: _with_lists(value) for key, value in merge(content, parse_overrides(overrides)).items()}
+
+
+def _with_lists(content: Any) -> Any:
+    """Mappings from 0, 1, ... as lists: entries given by number where the recipe has no such list."""
+    if not isinstance(content, dict):
+        return content
+    inside = {key: _with_lists(value) for key, value in content.items()}
+    numbered = {str(key): value for key, value in inside.items()}
+    numbers = [str(number) for number in range(len(inside))]
+    is_list = bool(numbers) and numbered.keys() == set(numbers)
+    return [numbered[number] for number in numbers] if is_list else inside
+
+
 def merge(base: Any, change: Any, place: str = "") -> Any:
     """Lay a change over a base: mappings key by key, list entries by number, everything else replaced.
 
-    A mapping whose ``kind`` changes is replaced as a whole.
+    A mapping whose ``kind`` changes is replaced as a whole. A mapping under the number after the last one is added to
+    the list, such as a further condition.
 
     Raises:
         RecipeError: naming ``place``, the key so far, if a list has no such entry.
@@ -119,8 +140,12 @@ def merge(base: Any, change: Any, place: str = "") -> Any:
     if isinstance(base, list) and isinstance(change, dict) and change:
         entries = list(base)
         for key, value in change.items():
+            if str(key) == str(len(entries)) and isinstance(value, dict):
+                entries.append(value)
+                continue
             if not str(key).isdigit() or int(key) >= len(entries):
-                raise RecipeError(f"{place}.{key}: no such entry; the list has entries 0 to {len(entries) - 1}")
+                has = f"the list has entries 0 to {len(entries) - 1}" if entries else "the list is empty"
+                raise RecipeError(f"{place}.{key}: no such entry; {has}")
             entries[int(key)] = merge(entries[int(key)], value, f"{place}.{key}")
         return entries
     if not (isinstance(base, dict) and isinstance(change, dict)):
@@ -150,6 +175,10 @@ def _problems(error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
             line = f"{key}: unknown key; {hint}"
         elif problem["type"] == "missing":
             line = f"{key}: missing; {fields.get(path[-1]) or 'give it a value'}"
+        elif problem["type"] == "union_tag_not_found":
+            line = f"{key}.kind: missing; it says which of several sections this is"
+        elif problem["type"] == "tuple_type":
+            line = f"{key}: must be a list; give all of it, {key}=[...]"
         else:
             got = "" if isinstance(problem["input"], dict) else f" (got {problem['input']!r})"
             line = f"{key}: {problem['msg'].removeprefix('Value error, ')}{got}"
@@ -164,12 +193,15 @@ def _follow(place: Sequence[str], model: type[BaseModel]) -> tuple[list[str], di
     candidates: list[type[BaseModel]] = [model]
     siblings: list[type[BaseModel]] = [model]
     for part in place:
+        if path and part.isdigit():  # an entry of a list
+            path.append(part)
+            continue
         fields = {name: field for candidate in candidates for name, field in candidate.model_fields.items()}
         tagged = [candidate for candidate in candidates if _tag(candidate) == part]
         if part not in fields and tagged and len(candidates) > 1:
             candidates = siblings = tagged
             continue
-        if candidates or not path or part.isdigit():
+        if candidates or not path:
             path.append(part)
         siblings = candidates or siblings
         candidates = _sections(fields[part].annotation) if part in fields else []

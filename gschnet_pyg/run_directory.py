@@ -31,6 +31,9 @@ DECIDED = (
 )
 """Parts of a recipe that a resumed run cannot change; limits, workers and the like it can."""
 
+SETTLED = ("minimum", "maximum", "spacing", "coefficients", "intercept")
+"""Keys of properties and conditions that a recipe may leave open (null), and the training molecules then settle."""
+
 
 @dataclass(frozen=True)
 class RunDirectory:
@@ -169,11 +172,11 @@ def _plain(value: Any) -> Any:
 
 
 def _agrees(given: Any, stored: Any) -> bool:
-    """Whether a part says the same as the stored one; what it leaves open (null) was settled by the training data."""
-    if given is None:
-        return True
+    """Whether a part says the same as the stored one, or leaves open what the training molecules have settled."""
     if isinstance(given, dict) and isinstance(stored, dict):
-        return given.keys() == stored.keys() and all(_agrees(given[key], stored[key]) for key in given)
+        return given.keys() == stored.keys() and all(
+            (key in SETTLED and given[key] is None) or _agrees(given[key], stored[key]) for key in given
+        )
     if isinstance(given, list) and isinstance(stored, list):
         return len(given) == len(stored) and all(map(_agrees, given, stored))
     return bool(given == stored)

@@ -13,12 +13,13 @@ from gschnet_pyg.build.data import dataset, split
 from gschnet_pyg.build.model import cutoffs
 from gschnet_pyg.data.connectivity import connected
 from gschnet_pyg.data.dataset import Column, MoleculeDataset
-from gschnet_pyg.data.filters import parse_filters, properties_needed
+from gschnet_pyg.data.filters import Filters, parse_filters, properties_needed
 from gschnet_pyg.data.fingerprints import fingerprints
 from gschnet_pyg.data.properties import RelativeAtomicEnergy, atom_counts, compositions, heavy_atom_counts
 from gschnet_pyg.data.splits import Split
 from gschnet_pyg.errors import DataError, RecipeError
 from gschnet_pyg.model.conditions import (
+    HYDROGEN,
     CompositionCondition,
     Condition,
     Ranges,
@@ -96,15 +97,15 @@ def prepare(recipe: Recipe, molecules: MoleculeDataset, stored: Path) -> Prepare
     molecules, is_known = _with_counted(recipe, molecules)
     left_out["have no fingerprint, because RDKit perceives no bonds,"] = int((is_connected & ~is_known).sum())
     energy = recipe.properties.relative_atomic_energy
-    if energy is not None and energy.coefficients is not None:
+    if energy is not None and _splits_by_relative_energy(recipe) and not stored.is_file():
+        if energy.coefficients is None:
+            raise RecipeError(
+                "split.hold_out: the relative atomic energy is fitted on the training molecules and cannot decide "
+                "which these are; give properties.relative_atomic_energy.coefficients"
+            )
         molecules = _with_relative_energy(recipe, molecules, np.arange(0))[1]
-    elif RELATIVE_ATOMIC_ENERGY in properties_needed(_filters(recipe)) and energy is not None and not stored.is_file():
-        raise RecipeError(
-            "split.hold_out: the relative atomic energy is fitted on the training molecules and cannot decide which "
-            "these are; give properties.relative_atomic_energy.coefficients"
-        )
     parts = split(recipe, molecules, is_connected, is_known, stored)
-    if energy is not None and energy.coefficients is None and _wants(recipe, RELATIVE_ATOMIC_ENERGY):
+    if energy is not None and _wants(recipe, RELATIVE_ATOMIC_ENERGY):
         recipe, molecules = _with_relative_energy(recipe, molecules, parts.train)
     settled = [_settle(recipe, settings, molecules, parts.train) for settings in recipe.conditions]
     return Prepared(
@@ -116,12 +117,16 @@ def prepare(recipe: Recipe, molecules: MoleculeDataset, stored: Path) -> Prepare
     )
 
 
-def _filters(recipe: Recipe) -> Any:
+def _filters(recipe: Recipe) -> Filters:
     return parse_filters(recipe.split.hold_out) if recipe.split.file is None else ()
 
 
 def _wants(recipe: Recipe, name: str) -> bool:
     return any(condition.property == name for condition in recipe.conditions)
+
+
+def _splits_by_relative_energy(recipe: Recipe) -> bool:
+    return RELATIVE_ATOMIC_ENERGY in properties_needed(_filters(recipe))
 
 
 def _with_counted(recipe: Recipe, molecules: MoleculeDataset) -> tuple[MoleculeDataset, np.ndarray]:
@@ -154,6 +159,11 @@ def _with_relative_energy(
     else:
         rows = molecules.subset(training)
         energies = MoleculeDataset(rows.arrays, (settings.energy,), rows.rows).properties[settings.energy].values
+        if energies.shape[1] != 1:
+            raise DataError(
+                f"{molecules.source}: {settings.energy!r} is {energies.shape[1]} numbers, and no energy; name another "
+                "property in properties.relative_atomic_energy.energy"
+            )
         relative = RelativeAtomicEnergy.fit(settings.energy, energies, compositions(rows, types), types, recipe.seed)
         filled = {"coefficients": relative.to_json()["coefficients"], "intercept": relative.intercept}
         properties = recipe.properties.model_copy(update={RELATIVE_ATOMIC_ENERGY: settings.model_copy(update=filled)})
@@ -182,8 +192,9 @@ def _settle(
     match settings:
         case ScalarSettings():
             if size != 1:
+                kind = "composition" if settings.property == COMPOSITION else "vector"
                 raise DataError(
-                    f"{molecules.source}: {settings.property!r} is {size} numbers; as a condition it is of kind: vector"
+                    f"{molecules.source}: {settings.property!r} is {size} numbers; as a condition it is of kind: {kind}"
                 )
             observed = _ranges(prop.values[training])
             gaussians = _gaussians(settings, prop.values[training, 0])
@@ -192,14 +203,18 @@ def _settle(
             ranges = () if settings.property == FINGERPRINT else _ranges(prop.values[training])
             return settings, VectorCondition(**shared, observed=ranges, size=size, hidden=settings.hidden)
         case CompositionSettings():
-            count = ScalarCondition(name=N_ATOMS, **settings.count.model_dump())
+            types, counts = recipe.atoms.types, prop.values[training]
+            is_counted = [not (settings.skip_hydrogen and z == HYDROGEN) for z in types]
+            if not any(is_counted):
+                raise RecipeError("conditions: composition: hydrogen is the only atom type; drop skip_hydrogen")
+            total = counts[:, is_counted].sum(axis=1, keepdims=True)
             return settings, CompositionCondition(
                 **shared,
-                observed=_ranges(prop.values[training]),
-                atom_types=recipe.atoms.types,
+                observed=_ranges(counts),
+                atom_types=types,
                 skip_hydrogen=settings.skip_hydrogen,
                 type_features=settings.type_features,
-                count=count,
+                count=ScalarCondition(name=N_ATOMS, observed=_ranges(total), **settings.count.model_dump()),
             )
 
 

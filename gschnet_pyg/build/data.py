@@ -15,6 +15,7 @@ from gschnet_pyg.data.filters import held_out, parse_filters
 from gschnet_pyg.data.qm9 import open_qm9
 from gschnet_pyg.data.sources import DEMO, open_dataset
 from gschnet_pyg.data.splits import Split, draw_split, load_split, read_split, save_split
+from gschnet_pyg.errors import DataError
 from gschnet_pyg.recipe import Recipe
 from gschnet_pyg.recipe_sections.data import DemoData, FileData, QM9Data
 
@@ -74,6 +75,10 @@ def split(
     settings = recipe.split
     if settings.file is not None:
         parts = read_split(settings.file, molecules, is_connected).without(~is_known)
+        if not (len(parts.train) and len(parts.validation)):
+            raise DataError(
+                f"{settings.file}: leaves no molecule whose conditions are known to train or to validate; name another"
+            )
     else:
         assert settings.train is not None
         assert settings.validation is not None

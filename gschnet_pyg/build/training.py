@@ -48,6 +48,16 @@ def training_module(recipe: Recipe, conditions: Sequence[Condition] = ()) -> Pla
     return PlacementTraining(model(recipe, conditions), optimisation)
 
 
+def check_accelerator(recipe: Recipe) -> None:
+    """Refuse an accelerator that is not there, before any work is done.
+
+    Raises:
+        RecipeError: if a GPU is asked for and none can be used.
+    """
+    if recipe.training.accelerator == "gpu" and not torch.accelerator.is_available():
+        raise RecipeError("training.accelerator: no GPU can be used here; take cpu or auto")
+
+
 def trainer(recipe: Recipe, directory: Path, steps_per_epoch: int) -> Trainer:
     """Lightning's trainer, writing into a run directory; progress bars appear on a terminal only.
 
@@ -58,8 +68,6 @@ def trainer(recipe: Recipe, directory: Path, steps_per_epoch: int) -> Trainer:
     if training.max_steps is not None:
         max_steps = min(max_steps, training.max_steps)
     has_bar = training.progress_refresh > 0 and sys.stdout.isatty()
-    if training.accelerator == "gpu" and not torch.accelerator.is_available():
-        raise RecipeError("training.accelerator: no GPU can be used here; take cpu or auto")
     return Trainer(
         accelerator=training.accelerator,
         devices=1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -69,10 +70,10 @@ def generate(
     if not is_recipe:
         values["run"] = source
     if start is not None:
-        overrides = [f"start.path={start}", *(overrides or [])]
-    for name, targets in _targets(condition or []).items():
-        values.setdefault("conditions", {})[name] = targets[0] if len(targets) == 1 else targets
+        overrides = [f"start.path={json.dumps(str(start))}", *(overrides or [])]
+    targets = {name: found[0] if len(found) == 1 else found for name, found in _targets(condition or []).items()}
     recipe = load_generation_recipe(source if is_recipe else None, overrides or [], values)
+    recipe = recipe.model_copy(update={"conditions": {**recipe.conditions, **targets}})
     result = run.generate(recipe, say=typer.echo)
     if result.interrupted:
         typer.echo(f"\nInterrupted after {result.requested:,} of {recipe.n_molecules:,} molecules.")
@@ -96,7 +97,7 @@ def _targets(texts: Sequence[str]) -> dict[str, list[Any]]:
             raise RecipeError(f"--condition {text!r}: written NAME=VALUE, such as gap=4.0 or composition=C7H10O2")
         try:
             parsed = yaml.safe_load(value)
-        except yaml.YAMLError:
-            parsed = value  # a SMILES such as [H]C
+        except (yaml.YAMLError, ValueError):  # a SMILES such as [H]C, or what looks like a date
+            parsed = value
         targets.setdefault(name, []).append(value if isinstance(parsed, bool) or parsed is None else parsed)
     return targets

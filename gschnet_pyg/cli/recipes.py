@@ -20,8 +20,10 @@ def list_() -> None:
     """List the recipes that ship with the package."""
     from gschnet_pyg.recipe_files import purpose, shipped_recipes
 
-    for name, path in shipped_recipes().items():
-        typer.echo(f"{name:20s} {purpose(path)}")
+    recipes = shipped_recipes()
+    width = max(map(len, recipes))
+    for name, path in recipes.items():
+        typer.echo(f"{name:{width}s}  {purpose(path)}")
 
 
 @recipe_app.command()

@@ -42,7 +42,11 @@ def report(
         Path | None, typer.Option(help="Plot targets against what was reached: PNG, PDF or SVG, by suffix.")
     ] = None,
     calculator: Annotated[
-        str | None, typer.Option(help="ASE calculator for targets such as a gap: a name, or module:attribute.")
+        str | None,
+        typer.Option(
+            help="ASE calculator, of the training data's level of theory, for targets such as a gap: "
+            "`demo`, a name that ASE knows, or module:attribute."
+        ),
     ] = None,
     charge: Annotated[
         list[int] | None, typer.Option(help="Total charge that is allowed; again for more. Only 0 by default.")
@@ -71,9 +75,11 @@ def report(
     from gschnet_pyg.validity.plots import plot_targets
     from gschnet_pyg.validity.report import render, save_report
 
-    for written in (json_file, plot, filtered):
-        if written is not None and (written.is_dir() or not written.absolute().parent.is_dir()):
-            raise DataError(f"{written}: cannot be written; name a file in a folder that exists")
+    _check_outputs(json_file, plot, filtered)
+    if write_back and file.suffix.lower() != ".db":
+        raise DataError(f"{file}: only an ASE database (.db) can be written back to; write a new one (--filtered)")
+    if filtered is not None and keep in (Keep.unseen, Keep.novel) and reference is None:
+        raise DataError(f"{keep.value} molecules can only be told with a reference; name one (--reference)")
     try:
         options = ValidityOptions(
             tuple(charge or (0,)), charged_fragments, radicals, stereo=stereo.value, timeout=timeout
@@ -85,12 +91,28 @@ def report(
     if json_file is not None:
         save_report(judged.report, json_file)
         typer.echo(f"The report lies in {json_file}")
-    if plot is not None:
-        plot_targets(judged.report.targets, plot)
-        typer.echo(f"The plot lies in {plot}")
     if write_back:
         judged.write_back()
         typer.echo(f"Verdicts and SMILES lie in {file}")
     if filtered is not None:
         count = judged.write_filtered(filtered, keep.value)
         typer.echo(f"{count:,} {keep.value} molecules lie in {filtered}")
+    if plot is not None:
+        plot_targets(judged.report.targets, plot)
+        typer.echo(f"The plot lies in {plot}")
+
+
+def _check_outputs(json_file: Path | None, plot: Path | None, filtered: Path | None) -> None:
+    """Refuse what could not be written, before any work is done."""
+    from gschnet_pyg.data.writing import check_writable
+    from gschnet_pyg.validity.plots import SUFFIXES
+
+    for written in (json_file, plot, filtered):
+        if written is not None and (written.is_dir() or not written.absolute().parent.is_dir()):
+            raise DataError(f"{written}: cannot be written; name a file in a folder that exists")
+    if plot is not None and plot.suffix.lower() not in SUFFIXES:
+        raise DataError(f"{plot}: a plot ends in {', '.join(SUFFIXES)}; name another file")
+    if filtered is not None:
+        check_writable(filtered)
+        if filtered.exists():
+            raise DataError(f"{filtered}: exists already; name another output, or remove it")

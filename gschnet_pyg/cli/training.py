@@ -25,4 +25,6 @@ def train(
     for name, value in result.losses.items():
         typer.echo(f"  {name:20s} {value:.4f}")
     typer.echo(f"\nModel, metrics and recipe lie in {result.directory}")
-    typer.echo(f"Next: gschnet-pyg generate {result.directory} -n 1000")
+    targets = "".join(f" --condition {name}=VALUE" for name in result.conditions)
+    start = " --start FILE" if result.needs_fragment else ""
+    typer.echo(f"Next: gschnet-pyg generate {result.directory} -n 1000{targets}{start}")

@@ -19,7 +19,7 @@ from gschnet_pyg.errors import DataError
 
 __all__ = ["Column", "MoleculeDataset", "Property"]
 
-_TAKEN = (set(dir(Data())) | {"z", "pos", "id"}) - {"y"}
+_TAKEN = (set(dir(Data())) | {"z", "pos", "id", "seed"}) - {"y"}
 
 
 class MoleculeDataset(Dataset[Data]):

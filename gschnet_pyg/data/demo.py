@@ -125,15 +125,30 @@ def embed(smiles: str) -> tuple[Chem.Mol, dict[str, float]] | None:
     settings.maxIterations = 20  # type: ignore[assignment]
     if rdDistGeom.EmbedMolecule(mol, settings) != 0:
         return None
+    energy = relax(mol)
+    if energy is None or _perceived_smiles(mol) != smiles:
+        return None
+    if (gap := huckel_gap(mol)) is None:
+        return None
+    return mol, {ENERGY: energy, GAP: gap}
+
+
+def relax(mol: Chem.Mol) -> float | None:
+    """Move a molecule to the next minimum of MMFF94.
+
+    Args:
+        mol: with hydrogens and one conformer, which is changed.
+
+    Returns:
+        The energy there, eV; none if MMFF94 lacks parameters or the search does not converge.
+    """
     parameters = rdForceFieldHelpers.MMFFGetMoleculeProperties(mol)
     if parameters is None:
         return None
     field = rdForceFieldHelpers.MMFFGetMoleculeForceField(mol, parameters)
-    if field.Minimize(maxIts=5000) != 0 or _perceived_smiles(mol) != smiles:
+    if field.Minimize(maxIts=5000) != 0:
         return None
-    if (gap := huckel_gap(mol)) is None:
-        return None
-    return mol, {ENERGY: float(field.CalcEnergy() * units.kcal / units.mol), GAP: gap}
+    return float(field.CalcEnergy() * units.kcal / units.mol)
 
 
 def _perceived_smiles(mol: Chem.Mol) -> str | None:

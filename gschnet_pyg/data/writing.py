@@ -227,7 +227,8 @@ def _write_extxyz(path: Path, rows: Iterable[_Row]) -> int:
     with path.open("w") as file:
         for row in rows:
             numbers = {name: values if values.size > 1 else values.item() for name, values in row.numbers.items()}
-            row.atoms.info.update(numbers, **row.text)
+            # ASE reads a backslash, which SMILES may hold, as the start of an escape
+            row.atoms.info.update(numbers, **{name: text.replace("\\", "\\\\") for name, text in row.text.items()})
             write_xyz(file, row.atoms)
             count += 1
     return count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -48,7 +49,7 @@ def parse_targets(requested: Mapping[str, Any], conditions: Sequence[Condition])
             f"conditions: the model needs a target for {', '.join(c.name for c in missing)}; for example {examples}"
         )
     values = [_several(condition, requested[condition.name]) for condition in conditions]
-    if (number := int(np.prod([len(each) for each in values]))) > _MAX_TARGETS:
+    if (number := math.prod(map(len, values))) > _MAX_TARGETS:
         raise RecipeError(f"conditions: {number:,} combinations are too many; ask for at most {_MAX_TARGETS:,}")
     return [dict(zip(names, combination, strict=True)) for combination in itertools.product(*values)]
 
@@ -56,15 +57,17 @@ def parse_targets(requested: Mapping[str, Any], conditions: Sequence[Condition])
 def far_targets(targets: Sequence[Target], conditions: Sequence[Condition]) -> Iterator[str]:
     """A warning for every value that lies far outside what the model has seen in training."""
     for condition in conditions:
+        if not condition.observed:
+            continue
+        places = condition.counted if isinstance(condition, CompositionCondition) else range(condition.n_values)
         for value in np.unique(np.array([target[condition.name] for target in targets]), axis=0):
-            for place, (low, high) in enumerate(condition.observed):
-                margin = _FAR * (high - low)
-                if not low - margin <= value[place] <= high + margin:
-                    yield (
-                        f"{condition.name} = {describe(condition, value)} lies far outside the training molecules"
-                        f"{_of_component(condition, place)}, which range from {low:.6g} to {high:.6g}"
-                    )
-                    break
+            far = [place for place in places if _is_far(value[place], *condition.observed[place])]
+            if far:
+                low, high = condition.observed[far[0]]
+                yield (
+                    f"{condition.name} = {describe(condition, value)} lies far outside the training molecules"
+                    f"{_of_component(condition, far[0])}, which range from {low:.6g} to {high:.6g}"
+                )
 
 
 def describe(condition: Condition, value: np.ndarray) -> str:
@@ -78,11 +81,18 @@ def describe(condition: Condition, value: np.ndarray) -> str:
     return f"{condition.n_values} numbers"
 
 
+def _is_far(value: float, low: float, high: float) -> bool:
+    margin = _FAR * (high - low)
+    return not low - margin <= value <= high + margin
+
+
 def _several(condition: Condition, requested: Any) -> list[np.ndarray]:
     """One or several values of a condition."""
     is_list = isinstance(requested, (list, tuple))
-    if isinstance(condition, VectorCondition) and is_list and not any(isinstance(v, (list, str)) for v in requested):
-        return [_value(condition, requested)]
+    if isinstance(condition, VectorCondition) and is_list:
+        whole = (list, tuple, str) if _is_fingerprint(condition) else (list, tuple)
+        if not any(isinstance(each, whole) for each in requested):
+            return [_value(condition, requested)]
     if isinstance(requested, Mapping) and {"from", "to"} & set(requested):
         requested = _range(condition, requested)
     elif not is_list:
@@ -100,8 +110,8 @@ def _range(condition: Condition, requested: Mapping[str, Any]) -> list[float]:
     if set(requested) != {"from", "to", "steps"}:
         raise RecipeError(f"{place}: a range is written {{from: 4, to: 8, steps: 5}}, got {dict(requested)}")
     steps = requested["steps"]
-    if not isinstance(steps, int) or isinstance(steps, bool) or not 1 <= steps <= _MAX_TARGETS:
-        raise RecipeError(f"{place}.steps: must be a whole number from 1 to {_MAX_TARGETS:,}, got {steps!r}")
+    if not isinstance(steps, int) or isinstance(steps, bool) or not 2 <= steps <= _MAX_TARGETS:
+        raise RecipeError(f"{place}.steps: must be a whole number from 2 to {_MAX_TARGETS:,}, got {steps!r}")
     first, last = (_number(condition, requested[end]) for end in ("from", "to"))
     return [float(value) for value in np.linspace(first, last, steps)]
 
@@ -118,12 +128,17 @@ def _value(condition: Condition, value: Any) -> np.ndarray:
 
 
 def _number(condition: Condition, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
+    """A finite number; YAML takes some for text, such as 1e-3."""
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
         unit = f" in {condition.unit}" if condition.unit else ""
         raise RecipeError(
             f"conditions.{condition.name}: must be a number{unit}, such as {_example(condition)}, got {value!r}"
         )
-    return float(value)
+    return number
 
 
 def _composition(condition: CompositionCondition, value: Any) -> np.ndarray:
@@ -132,7 +147,8 @@ def _composition(condition: CompositionCondition, value: Any) -> np.ndarray:
     try:
         counts = dict(value) if isinstance(value, Mapping) else Formula(str(value), strict=True).count()
     except ValueError:
-        raise RecipeError(f"{place}: {value!r} is no formula; write one like {_example(condition)}") from None
+        hint = " (YAML reads NO as false: put it in quotes)" if value is False else ""
+        raise RecipeError(f"{place}: {value!r} is no formula; write one like {_example(condition)}{hint}") from None
     for symbol, count in counts.items():
         if atomic_numbers.get(symbol, 0) not in condition.atom_types:
             known = ", ".join(chemical_symbols[z] for z in condition.atom_types)
@@ -146,8 +162,8 @@ def _composition(condition: CompositionCondition, value: Any) -> np.ndarray:
 
 def _vector(condition: VectorCondition, value: Any) -> np.ndarray:
     """The numbers themselves, or the fingerprint of a SMILES."""
-    place, computed = f"conditions.{condition.name}", condition.computed or {}
-    if isinstance(value, str) and computed.get("kind") == "fingerprint":
+    place, computed = f"conditions.{condition.name}", condition.computed
+    if isinstance(value, str) and computed is not None and _is_fingerprint(condition):
         try:
             return smiles_fingerprint(value, computed["radius"], computed["bits"]).astype(np.float64)
         except ValueError as error:
@@ -157,11 +173,17 @@ def _vector(condition: VectorCondition, value: Any) -> np.ndarray:
     except (TypeError, ValueError):
         numbers = np.full(1, np.nan)
     if numbers.shape != (condition.size,) or not np.isfinite(numbers).all():
-        raise RecipeError(f"{place}: must be {_example(condition)}, got {str(value)[:60]}")
+        wanted = "a SMILES" if _is_fingerprint(condition) else f"{condition.size} numbers"
+        raise RecipeError(f"{place}: must be {wanted}, such as {_example(condition)}, got {str(value)[:60]}")
     return numbers
 
 
+def _is_fingerprint(condition: VectorCondition) -> bool:
+    return (condition.computed or {}).get("kind") == "fingerprint"
+
+
 def _example(condition: Condition) -> str:
+    """A value as one would write it."""
     match condition:
         case ScalarCondition():
             low, high = condition.observed[0] if condition.observed else (condition.minimum, condition.maximum)
@@ -171,8 +193,11 @@ def _example(condition: Condition) -> str:
                 "C7H10O2" if {1, 6, 8} <= set(condition.atom_types) else chemical_symbols[condition.atom_types[0]] + "2"
             )
         case VectorCondition():
-            is_fingerprint = (condition.computed or {}).get("kind") == "fingerprint"
-            return "c1ccccc1O" if is_fingerprint else f"a list of {condition.size} numbers"
+            if _is_fingerprint(condition):
+                return "c1ccccc1O"
+            ranges = condition.observed or ((0.0, 0.0),) * condition.size
+            shown = [f"{(low + high) / 2:.4g}" for low, high in ranges[:4]]
+            return f"[{','.join([*shown, '...'] if condition.size > len(shown) else shown)}]"
     return "..."
 
 

@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 
 from gschnet_pyg.errors import ModelError
 
+HYDROGEN = 1
+
 Ranges = tuple[tuple[float, float], ...]
 """Smallest and largest value, one pair for each component."""
 
@@ -72,8 +74,8 @@ class ScalarCondition(Condition):
 
     @property
     def n_gaussians(self) -> int:
-        """Number of Gaussians; rounding cannot add one where the spacing divides the range."""
-        return math.ceil((self.maximum - self.minimum) / self.spacing - 1e-6) + 1
+        """Number of Gaussians, two at least; rounding cannot add one where the spacing divides the range."""
+        return max(1, math.ceil((self.maximum - self.minimum) / self.spacing - 1e-6)) + 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +84,7 @@ class VectorCondition(Condition):
 
     Args:
         size: number of components.
-        hidden: width of the hidden layers; none halves it from layer to layer, like a pyramid.
+        hidden: width of the hidden layers; none halves it from layer to layer, down to the width of the embedding.
     """
 
     kind: ClassVar[str] = "vector"
@@ -122,6 +124,11 @@ class CompositionCondition(Condition):
         return len(self.atom_types)
 
     @property
+    def counted(self) -> tuple[int, ...]:
+        """Places of the types that the model sees: all but hydrogen where that is skipped."""
+        return tuple(place for place, z in enumerate(self.atom_types) if not (self.skip_hydrogen and z == HYDROGEN))
+
+    @property
     def n_features(self) -> int:
         """Width of the embedding: concentrations and total."""
         return self.width + self.count.width
@@ -159,6 +166,4 @@ def _from_json(description: Mapping[str, Any]) -> Condition:
                 **{**fields, "atom_types": tuple(fields["atom_types"]), "count": ScalarCondition(**count)}
             )
         case kind:
-            raise ModelError(
-                f"condition {fields.get('property')!r} is of an unknown kind, {kind!r}; update gschnet_pyg"
-            )
+            raise ModelError(f"condition {fields['name']!r} is of an unknown kind, {kind!r}; update gschnet_pyg")

@@ -16,8 +16,6 @@ from gschnet_pyg.model.conditions import (
 )
 from gschnet_pyg.model.radial import GaussianBasis, dense_layers, dense_stack
 
-HYDROGEN = 1
-
 
 class ConditionEmbedding(nn.Module):
     """Embeds every condition, stacks the embeddings in the given order, and mixes them.
@@ -80,7 +78,7 @@ class VectorEmbedding(nn.Module):
         if condition.hidden is not None:
             hidden = [condition.hidden] * n_hidden
         else:
-            hidden = [max(1, condition.size // 2 ** (layer + 1)) for layer in range(n_hidden)]
+            hidden = [max(condition.width, condition.size // 2 ** (layer + 1)) for layer in range(n_hidden)]
         self.dense = dense_layers([condition.size, *hidden, condition.width])
 
     def forward(self, values: Tensor) -> Tensor:
@@ -96,9 +94,7 @@ class CompositionEmbedding(nn.Module):
 
     def __init__(self, condition: CompositionCondition) -> None:
         super().__init__()
-        counted = [
-            place for place, z in enumerate(condition.atom_types) if not (condition.skip_hydrogen and z == HYDROGEN)
-        ]
+        counted = condition.counted
         self.register_buffer("counted", torch.tensor(counted), persistent=False)
         self.types = nn.Embedding(len(counted), condition.type_features)
         self.dense = dense_stack(

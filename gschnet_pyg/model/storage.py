@@ -49,8 +49,10 @@ def load_model(path: Path) -> GSchNet:
         raise ModelError(f"{path}: holds no G-SchNet model; name a model.safetensors that training has written")
     try:
         if description["format"] > FORMAT:
-            raise ModelError(f"{path}: written by a newer version (format {description['format']}); update gschnet_pyg")
+            raise ModelError(f"written by a newer version (format {description['format']}); update gschnet_pyg")
         model = build_model(description)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from None
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path}: its description of the model is damaged ({error!r})") from None
     try:

@@ -92,21 +92,17 @@ class SplitSettings(Section):
 
     @field_validator("hold_out", mode="before")
     @classmethod
-    def _one_is_a_list(cls, value: object) -> object:
-        return (value,) if isinstance(value, str) else value
-
-    @field_validator("hold_out")
-    @classmethod
-    def _readable(cls, value: tuple[str | tuple[str, ...], ...]) -> tuple[str | tuple[str, ...], ...]:
-        if not value:
-            return value
+    def _readable(cls, value: object) -> object:
+        entries = (value,) if isinstance(value, str) else value
+        if not entries or not isinstance(entries, (list, tuple)):
+            return entries
         from gschnet_pyg.data.filters import parse_filters  # brings torch, which few recipes need
 
         try:
-            parse_filters(value)
+            parse_filters(entries)
         except RecipeError as error:
-            raise ValueError(str(error)) from None
-        return value
+            raise ValueError(str(error).removeprefix("split.hold_out: ")) from None
+        return entries
 
     @model_validator(mode="after")
     def _decided(self) -> SplitSettings:

@@ -80,9 +80,17 @@ class ModelSection(Section):
     """Number of bins; 30 per Å, and one, where there is none."""
 
 
-class GaussianSettings(Section):
-    """Dense layers behind Gaussians."""
+def _check_range(minimum: float | None, maximum: float | None) -> None:
+    if minimum is not None and maximum is not None and minimum >= maximum:
+        raise ValueError(f"minimum {minimum} is not below maximum {maximum}")
 
+
+class ScalarSettings(Section):
+    """A number, expanded in Gaussians; range and spacing come from the training molecules where they are left out."""
+
+    kind: Literal["scalar"]
+    property: PropertyName
+    """Of the data, or computed: n_atoms, n_heavy_atoms, relative_atomic_energy."""
     minimum: float | None = None
     maximum: float | None = None
     spacing: PositiveFloat | None = None
@@ -90,18 +98,9 @@ class GaussianSettings(Section):
     width: PositiveInt = 64
 
     @model_validator(mode="after")
-    def _ascending(self) -> GaussianSettings:
-        if self.minimum is not None and self.maximum is not None and self.minimum >= self.maximum:
-            raise ValueError(f"minimum {self.minimum} is not below maximum {self.maximum}")
+    def _ascending(self) -> ScalarSettings:
+        _check_range(self.minimum, self.maximum)
         return self
-
-
-class ScalarSettings(GaussianSettings):
-    """A number, expanded in Gaussians; range and spacing come from the training molecules where they are left out."""
-
-    kind: Literal["scalar"]
-    property: PropertyName
-    """Of the data, or computed: n_atoms, n_heavy_atoms, relative_atomic_energy."""
 
 
 class VectorSettings(Section):
@@ -113,15 +112,22 @@ class VectorSettings(Section):
     layers: PositiveInt = 3
     width: PositiveInt = 64
     hidden: PositiveInt | None = None
-    """Width of hidden layers; halved from layer to layer where there is none."""
+    """Width of hidden layers; halved from layer to layer, down to ``width``, where there is none."""
 
 
-class CountSettings(GaussianSettings):
+class CountSettings(Section):
     """The total number of atoms, expanded in Gaussians."""
 
     minimum: float = 0.0
     maximum: float = 35.0
     spacing: PositiveFloat = 8.75
+    layers: PositiveInt = 3
+    width: PositiveInt = 64
+
+    @model_validator(mode="after")
+    def _ascending(self) -> CountSettings:
+        _check_range(self.minimum, self.maximum)
+        return self
 
 
 class CompositionSettings(Section):

@@ -195,7 +195,9 @@ def _judged_reference(reference: str | Path, split: Path | None, options: Validi
             parts = _split_of(split, molecules, progress)
     else:
         directory = RunDirectory(Path(reference))
-        molecules = dataset(directory.recipe())
+        recipe = directory.recipe()
+        here = recipe.run.model_copy(update={"data_work_directory": None})  # that was of the machine that trained
+        molecules = dataset(recipe.model_copy(update={"run": here}))
         parts = load_split(split or directory.split_file, molecules)
     judged = judge_reference(molecules, options, cache=user_cache(), progress=progress)
     return judged if parts is None else judged.with_seen(np.concatenate([parts.train, parts.validation]))

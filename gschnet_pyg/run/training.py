@@ -6,8 +6,8 @@ import logging
 import signal
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,9 @@ import torch
 
 from gschnet_pyg.build.conditions import Prepared, open_source, prepare
 from gschnet_pyg.build.data import datamodule
-from gschnet_pyg.build.training import BEST, LAST, trainer, training_module
+from gschnet_pyg.build.training import BEST, LAST, check_accelerator, trainer, training_module
 from gschnet_pyg.data.staging import staged_arrays
-from gschnet_pyg.model.conditions import Condition, ScalarCondition
+from gschnet_pyg.model.conditions import CompositionCondition, Condition, ScalarCondition
 from gschnet_pyg.model.gschnet import GSchNet
 from gschnet_pyg.recipe import Recipe
 from gschnet_pyg.recipe_sections.data import FileData
@@ -29,10 +29,19 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """Where a run lies and how it ended."""
+    """Where a run lies and how it ended.
+
+    Attributes:
+        directory: of the run.
+        losses: of the best weights.
+        conditions: names of what molecules are to be asked for.
+        needs_fragment: molecules can only grow from substructures.
+    """
 
     directory: Path
     losses: dict[str, float]
+    conditions: tuple[str, ...] = ()
+    needs_fragment: bool = False
 
 
 def train(recipe: Recipe, say: Say = print) -> TrainingResult:
@@ -48,19 +57,23 @@ def train(recipe: Recipe, say: Say = print) -> TrainingResult:
     Raises:
         GschnetError: if the recipe, the data or the stored run cannot be used, or the loss is no number any more.
     """
+    check_accelerator(recipe)
     recipe = _with_absolute_paths(recipe)
     directory = RunDirectory.of(recipe)
     recipe = directory.continued(recipe)
     last = directory.checkpoint(LAST)
     resumes = last.is_file() and bool(directory.read_checkpoint(LAST))
-    with ExitStack() as stack:
-        molecules = stack.enter_context(staged_arrays(open_source(recipe), recipe.run.cache_work_directory))
-        prepared = prepare(recipe, molecules, directory.split_file)
-        directory.store_recipe(prepared.recipe)
-        module = training_module(prepared.recipe, prepared.conditions)
-        _say_what_begins(prepared, directory, module, resumes, say)
-        losses = _fit(prepared, directory, module, last if resumes else None, say)
-    return TrainingResult(directory.path, losses)
+    if not directory.recipe_file.is_file():
+        directory.split_file.unlink(missing_ok=True)  # of a run that was refused before it began
+    prepared = prepare(recipe, open_source(recipe), directory.split_file)
+    directory.store_recipe(prepared.recipe)
+    module = training_module(prepared.recipe, prepared.conditions)
+    _say_what_begins(prepared, directory, module, resumes, say)
+    # what was computed lies in the cache by now, and travels along
+    with staged_arrays(prepared.molecules, recipe.run.cache_work_directory) as molecules:
+        losses = _fit(replace(prepared, molecules=molecules), directory, module, last if resumes else None, say)
+    names = tuple(condition.name for condition in prepared.conditions)
+    return TrainingResult(directory.path, losses, names, recipe.growth.fragment_share is not None)
 
 
 def _fit(
@@ -104,6 +117,8 @@ def _say_what_begins(
             say(f"{number:,} molecules {reason} and are left out.")
     for condition in prepared.conditions:
         say(f"Condition {_describe(condition)}")
+        if isinstance(condition, CompositionCondition) and condition.count.observed[0][1] > condition.count.maximum:
+            say("Warning: some molecules are larger than the composition's count.maximum; raise that.")
     if recipe.cutoffs.model < recipe.cutoffs.prediction:
         say("Warning: cutoffs.model is below cutoffs.prediction; predictors then do not hear all of their focus.")
     if recipe.training.accelerator == "cpu" or not torch.accelerator.is_available():
@@ -117,13 +132,21 @@ def _count_weights(model: GSchNet) -> str:
 
 
 def _describe(condition: Condition) -> str:
-    if not isinstance(condition, ScalarCondition):
-        return f"{condition.name}: {condition.n_values} numbers"
+    """What a condition is among the training molecules, and how it is read."""
+    match condition:
+        case ScalarCondition():
+            return f"{condition.name}: {_describe_gaussians(condition)}"
+        case CompositionCondition():
+            return f"{condition.name}: {_describe_gaussians(condition.count).replace(' in', ' atoms in', 1)}"
+    return f"{condition.name}: {condition.n_values} numbers"
+
+
+def _describe_gaussians(condition: ScalarCondition) -> str:
     low, high = condition.observed[0]
+    unit = f" {condition.unit}" if condition.unit else ""
     return (
-        f"{condition.name}: {low:.6g} to {high:.6g} {condition.unit or ''}".rstrip()
-        + f" in training; Gaussians from {condition.minimum:.6g} to {condition.maximum:.6g}, "
-        f"{condition.spacing:.6g} apart"
+        f"{low:.6g} to {high:.6g}{unit} in training; Gaussians from {condition.minimum:.6g} to "
+        f"{condition.maximum:.6g}, {condition.spacing:.6g} apart"
     )
 
 
@@ -137,6 +160,8 @@ def _with_absolute_paths(recipe: Recipe) -> Recipe:
         changes["data"] = data.model_copy(update={"directory": data.directory.absolute()})
     if recipe.split.file is not None:
         changes["split"] = recipe.split.model_copy(update={"file": recipe.split.file.absolute()})
+    if recipe.run.cache_directory is not None:
+        changes["run"] = recipe.run.model_copy(update={"cache_directory": recipe.run.cache_directory.absolute()})
     return recipe.model_copy(update=changes)
 
 

@@ -14,20 +14,25 @@ from ase.calculators.calculator import PropertyNotImplementedError, get_calculat
 from ase.calculators.names import names as known_to_ase
 
 from gschnet_pyg.data.readers import bar
+from gschnet_pyg.data.sources import DEMO
 from gschnet_pyg.errors import DataError
 from gschnet_pyg.validity.checks import Molecule
+from gschnet_pyg.validity.demo_calculator import DemoCalculator
 
 
 def load_calculator(name: str) -> Any:
     """Make an ASE calculator.
 
     Args:
-        name: one that ASE knows (``emt``, ``orca``), made with its defaults; or ``module:attribute``, where the
-            attribute is a calculator, or a class or function that makes one when it is called without arguments.
+        name: ``demo`` for that of the demo set; one that ASE knows (``emt``, ``orca``), made with its defaults; or
+            ``module:attribute``, where the attribute is a calculator, or a class or function that makes one when it is
+            called without arguments.
 
     Raises:
         DataError: if there is none of that name, it needs a package that is not installed, or it cannot be made.
     """
+    if name == DEMO:
+        return DemoCalculator()  # type: ignore[no-untyped-call]
     maker = _attribute(name) if ":" in name else _class_of_ase(name)
     is_calculator = not isinstance(maker, type) and hasattr(maker, "get_property")
     if not is_calculator and not callable(maker):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from gschnet_pyg.contracts import Cutoffs, PlacementSteps, Vocabulary
+from gschnet_pyg.contracts import Cutoffs, Growth, PlacementSteps, Vocabulary
 from gschnet_pyg.data.datamodule import Loading, MoleculeDataModule, TrajectorySampler
 from gschnet_pyg.data.dataset import MoleculeDataset
 from gschnet_pyg.data.sources import open_dataset
@@ -24,14 +24,16 @@ def dataset(tmp_path: Path) -> MoleculeDataset:
         n_atoms=[len(z) for z, _ in molecules],
         z=np.concatenate([z for z, _ in molecules]),
         pos=np.concatenate([pos for _, pos in molecules]),
+        gap=np.linspace(4.0, 9.0, len(molecules)),
+        dipole=np.random.default_rng(0).normal(size=(len(molecules), 3)),
     )
     return open_dataset(tmp_path / "molecules.npz")
 
 
-def datamodule(dataset: MoleculeDataset, workers: int = 0) -> MoleculeDataModule:
+def datamodule(dataset: MoleculeDataset, workers: int = 0, steps: int | None = 3, **settings) -> MoleculeDataModule:
     split = draw_split(np.ones(len(dataset), dtype=bool), 5, 3, 0)
-    loading = Loading(2, 3, workers, workers, workers)
-    return MoleculeDataModule(dataset, split, Vocabulary(), Cutoffs(), loading, seed=11)
+    loading = Loading(2, steps, workers, workers, workers)
+    return MoleculeDataModule(dataset, split, Vocabulary(), Cutoffs(), loading, seed=11, **settings)
 
 
 def content(loader) -> list[torch.Tensor]:
@@ -79,3 +81,42 @@ def test_batches_move_between_devices_as_one(dataset: MoleculeDataset) -> None:
     assert moved.n_steps == 6
     with pytest.raises(TypeError, match="collate molecules"):
         batch.__inc__("next_class", None)
+
+
+def test_conditions_travel_with_their_molecules(dataset: MoleculeDataset) -> None:
+    module = datamodule(dataset, conditions=("dipole", "gap"))
+    rows = module.split.validation
+    for name in ("gap", "dipole"):
+        batches = [batch.conditions[name] for batch in module.val_dataloader()]
+        assert {batch.dtype for batch in batches} == {torch.float32}
+        np.testing.assert_allclose(torch.cat(batches), dataset.properties[name].values[rows], rtol=1e-6)
+    # shuffled, they stay with their atoms
+    gap_of = {len(dataset[row].z): float(dataset[row].gap) for row in module.split.train.tolist()}
+    for batch in datamodule(dataset, steps=None, conditions=("gap",)).train_dataloader():
+        n_atoms = torch.bincount(batch.step_molecule) // 2  # every atom is placed once and stopped once
+        assert [gap_of[n] for n in n_atoms.tolist()] == pytest.approx(batch.conditions["gap"][:, 0].tolist())
+
+
+def test_a_batch_carries_no_more_than_the_model_reads(dataset: MoleculeDataset) -> None:
+    for wanted in ((), ("gap",)):
+        batch = next(iter(datamodule(dataset, conditions=wanted).train_dataloader()))
+        assert tuple(batch.conditions) == wanted
+    with pytest.raises(KeyError, match="homo"):
+        next(iter(datamodule(dataset, conditions=("homo",)).train_dataloader()))
+
+
+def test_molecules_grow_as_they_are_told(dataset: MoleculeDataset) -> None:
+    """From nothing in 2N steps; from a fragment in fewer, and without the origin token if so wanted."""
+
+    def n_steps(**settings) -> int:
+        return sum(batch.n_steps for batch in datamodule(dataset, steps=None, **settings).val_dataloader())
+
+    n_atoms = sum(len(dataset[row].z) for row in datamodule(dataset).split.validation.tolist())
+    assert n_steps() == 2 * n_atoms
+    fragment = Growth(has_origin=False, fragment_share=0.9, finished_fragment=True)
+    assert n_steps(growth=fragment) < 2 * n_atoms
+    for growth in (Growth(), fragment):
+        for batch in datamodule(dataset, growth=growth).val_dataloader():
+            predicts = batch.predictor_node[batch.predictor_node < len(batch.node_type)]
+            asks_origin = batch.node_type[predicts] == Vocabulary().origin_node
+            assert bool(asks_origin.any()) == growth.has_origin

@@ -186,3 +186,9 @@ def test_thousands_of_rows_a_second(tmp_path, demo):
     start = perf_counter()
     write_database(tmp_path / "a.db", demo.subset(range(1000)))
     assert perf_counter() - start < 5  # 0.2 s on an idle core
+
+
+def test_text_with_backslashes_survives_extxyz(tmp_path):
+    smiles = r"C/C=C\C"
+    write_molecules(tmp_path / "m.extxyz", [Atoms("C", info={"smiles": smiles})])
+    assert ase.io.read(tmp_path / "m.extxyz").info["smiles"] == smiles

@@ -173,7 +173,7 @@ def test_fragments_that_cannot_grow_are_refused_at_once(fragment: Fragment, erro
 
 
 def test_a_model_without_origin_needs_a_substructure() -> None:
-    with pytest.raises(RecipeError, match="name a substructure to start from"):
+    with pytest.raises(RecipeError, match="name a file of them"):
         generate(Scripted(STOPS, has_origin=False), GenerationSettings(1))
     with pytest.raises(RecipeError, match="nothing to start from"):
         generate(Scripted(STOPS), GenerationSettings(1), [])

@@ -9,9 +9,13 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.units import Hartree
 
-from gschnet_pyg import cli
+from gschnet_pyg import cli, run
+from gschnet_pyg.data.arrays import MoleculeArrays
+from gschnet_pyg.data.sources import read_as_is
 from gschnet_pyg.data.writing import write_database
+from gschnet_pyg.recipe import load_recipe
 from tests.molecules import SMILES, coordinates
 
 TINY = (
@@ -23,6 +27,17 @@ TINY = (
 )
 
 
+ENERGIES = {"H": -16.4, "C": -1035.2, "N": -1488.3, "O": -2043.6, "F": -2714.2}
+"""eV, roughly those of atoms in molecules."""
+SOME_STEPS = (
+    "training.max_steps=60",
+    "training.optimizer={kind: adam, learning_rate: 5e-3}",
+    "training.schedule={kind: constant}",
+)
+"""Enough to finish every other molecule."""
+NO_WORKERS = ("training.workers={train: 0, validation: 0, test: 0, preprocessing: 0}",)
+
+
 class Outcome(NamedTuple):
     code: int
     out: str
@@ -30,6 +45,8 @@ class Outcome(NamedTuple):
 
 
 Command = Callable[..., Outcome]
+
+TARGETS = ("-c", "gap=6", "-c", "composition=C2H6O", "-c", "relative_atomic_energy=0")
 
 
 def train_again(command: Command, database: Path, *more: str, name: str = "first") -> Outcome:
@@ -42,6 +59,21 @@ def train(command: Command, database: Path, *more: str, name: str = "first") -> 
     assert outcome.code == 0, outcome.err
     assert f"gschnet-pyg generate runs/{name}" in outcome.out
     return Path("runs") / name
+
+
+def refused(outcome: Outcome, *facts: str) -> None:
+    """What a user can put right is one line."""
+    assert outcome.code == 2, outcome.out
+    assert outcome.err.startswith("error: ")
+    assert outcome.err.count("\n") == 1
+    for fact in facts:
+        assert fact in outcome.err
+
+
+@pytest.fixture(autouse=True)
+def user_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test touches the real cache of the user."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user-cache"))
 
 
 @pytest.fixture
@@ -63,11 +95,55 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 def database(tmp_path: Path) -> Path:
     """Thirty-two molecules, four conformers' worth of each, in an ASE database."""
     path = tmp_path / "molecules.db"
+    write_database(path, conformers())
+    return path
+
+
+@pytest.fixture
+def measured(tmp_path: Path) -> Path:
+    """The same molecules with properties; energies in Hartree."""
+    path = tmp_path / "measured.db"
+    write_measured(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def conditioned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run directory of a model with three conditions, to read only."""
+    folder = tmp_path_factory.mktemp("conditioned")
+    write_measured(folder / "measured.db")
+    (folder / "mine.yaml").write_text(
+        "extends: qm9_gap_relative_energy\n"
+        "properties: {relative_atomic_energy: {energy: energy}}\n"
+        "conditions: [{kind: scalar, property: gap}, {kind: composition},"
+        " {kind: scalar, property: relative_atomic_energy}]\n"
+    )
+    settings = ["data.kind=file", f"data.path={folder / 'measured.db'}", f"run.directory={folder}", "run.id=run"]
+    recipe = load_recipe(folder / "mine.yaml", [*settings, *TINY, *NO_WORKERS, *SOME_STEPS])
+    return run.train(recipe, say=lambda line: None).directory
+
+
+def generated(path: str | Path) -> MoleculeArrays:
+    """Molecules of a model that has learnt little: atoms may lie at one place."""
+    return read_as_is(Path(path), progress=False)
+
+
+def conformers() -> list[Atoms]:
+    """Thirty-two molecules."""
     random = np.random.default_rng(0)
     molecules = []
     for _ in range(4):
         for smiles in SMILES:
             z, pos = coordinates(smiles)
             molecules.append(Atoms(z, pos + random.normal(scale=0.01, size=pos.shape)))
-    write_database(path, molecules)
-    return path
+    return molecules
+
+
+def write_measured(path: Path) -> None:
+    """Molecules with a gap, an energy of which their composition explains nearly all, and a vector of three."""
+    molecules, random = conformers(), np.random.default_rng(1)
+    for atoms in molecules:
+        energy = sum(ENERGIES[symbol] for symbol in atoms.symbols) + random.normal(scale=0.05)
+        gap, dipole = random.uniform(0.1, 0.3), random.normal(size=3)
+        atoms.info = {"energy": energy / Hartree, "gap": gap, "dipole_vector": dipole}
+    write_database(path, molecules, units={"energy": "Hartree", "gap": "Hartree"})

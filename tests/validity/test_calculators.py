@@ -6,8 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from ase.calculators.calculator import Calculator, all_changes
+from ase.calculators.calculator import CalculationFailed, Calculator, all_changes
 
+from gschnet_pyg.data.demo import open_demo
 from gschnet_pyg.errors import DataError
 from gschnet_pyg.validity.calculators import load_calculator, measure, measure_all
 from tests.validity.molecules import embed
@@ -132,3 +133,18 @@ def test_emt_says_which_element_it_does_not_know() -> None:
     assert found.failed == 1
     assert "Si" in (found.failure or "")
     assert np.isfinite(found.values[1])
+
+
+def test_the_demo_calculator_gives_what_the_demo_set_holds(tmp_path: Path) -> None:
+    """Also of molecules that were pushed away from their minimum."""
+    demo = open_demo(cache_dir=None, progress=False)
+    calculator = load_calculator("demo")
+    for row in (100, 2000, 5000):
+        molecule = demo[row]
+        shaken = molecule.pos.numpy() + np.random.default_rng(row).normal(scale=0.02, size=molecule.pos.shape)
+        for name, key in (("energy", "mmff94_energy"), ("huckel_gap", "huckel_gap")):
+            assert measure(calculator, name, molecule.z.numpy(), shaken) == pytest.approx(
+                float(molecule[key]), abs=0.02
+            )
+    with pytest.raises(CalculationFailed, match="radical"):
+        measure(calculator, "energy", np.array([6, 1, 1, 1]), METHANE[1][:4])
