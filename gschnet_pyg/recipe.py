@@ -85,7 +85,7 @@ class GenerationRecipe(Section):
     output: Path | None = None
     """ASE database, extxyz or SDF by suffix; numbered databases in the run directory where there is none."""
     append: bool = False
-    """Add to the output if it is an ASE database already."""
+    """Add to the output if it is an ASE database already; with another seed than before."""
     work_directory: Path | None = None
     """Fast local storage to write in; the file is moved to its place when it is whole."""
     trace: tuple[Count, ...] = ()

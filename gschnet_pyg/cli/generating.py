@@ -38,7 +38,9 @@ def generate(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="ASE database, extxyz or SDF, by suffix.")
     ] = None,
-    append: Annotated[bool, typer.Option("--append", help="Add to the output if it is a database already.")] = False,
+    append: Annotated[
+        bool, typer.Option("--append", help="Add to the output if it is a database already; needs another --seed.")
+    ] = False,
     start: Annotated[Path | None, typer.Option(help="File of substructures to grow from.")] = None,
     trace: Annotated[
         list[int] | None, typer.Option(help="Print the steps of this molecule (from 0), and write them as extxyz.")

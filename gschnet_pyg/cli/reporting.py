@@ -62,7 +62,7 @@ def report(
         bool, typer.Option("--write-back", help="Write verdicts and SMILES into the database.")
     ] = False,
     filtered: Annotated[Path | None, typer.Option(help="Write some of the molecules to a new file.")] = None,
-    keep: Annotated[Keep, typer.Option(help="Which ones.")] = Keep.valid,
+    keep: Annotated[Keep | None, typer.Option(help="Which ones; the valid ones by default.")] = None,
 ) -> None:
     """Judge molecules: validity by RDKit, stability by EDM's rules, distributions, and targets that were reached.
 
@@ -78,6 +78,9 @@ def report(
     _check_outputs(json_file, plot, filtered)
     if write_back and file.suffix.lower() != ".db":
         raise DataError(f"{file}: only an ASE database (.db) can be written back to; write a new one (--filtered)")
+    if keep is not None and filtered is None:
+        raise DataError(f"--keep {keep.value}: says which molecules to write; name a file for them (--filtered)")
+    keep = keep or Keep.valid
     if filtered is not None and keep in (Keep.unseen, Keep.novel) and reference is None:
         raise DataError(f"{keep.value} molecules can only be told with a reference; name one (--reference)")
     try:

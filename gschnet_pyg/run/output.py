@@ -43,7 +43,8 @@ def reserved(recipe: GenerationRecipe, folder: Path) -> Iterator[Path]:
     output = recipe.output
     if recipe.append and output is None:
         raise RecipeError("append: name the database to add to (output)")
-    for path in (folder / f"{number}.db" for number in itertools.count(1)) if output is None else [output]:
+    numbered = (folder / f"{number}.db" for number in itertools.count(1))
+    for path in numbered if output is None else [output]:
         check_writable(path, (".db",) if recipe.append else SUFFIXES)
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

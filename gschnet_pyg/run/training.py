@@ -61,9 +61,11 @@ def train(recipe: Recipe, say: Say = print) -> TrainingResult:
     recipe = _with_absolute_paths(recipe)
     directory = RunDirectory.of(recipe)
     recipe = directory.continued(recipe)
+    # under the id that was made up, the stored recipe resumes this run
+    recipe = recipe.model_copy(update={"run": recipe.run.model_copy(update={"id": directory.path.name})})
     last = directory.checkpoint(LAST)
     resumes = last.is_file() and bool(directory.read_checkpoint(LAST))
-    if not directory.recipe_file.is_file():
+    if not (resumes or directory.recipe_file.is_file()):
         directory.split_file.unlink(missing_ok=True)  # of a run that was refused before it began
     prepared = prepare(recipe, open_source(recipe), directory.split_file)
     directory.store_recipe(prepared.recipe)
