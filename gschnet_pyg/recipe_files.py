@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -28,10 +29,10 @@ def shipped_recipes() -> dict[str, Path]:
 
 def purpose(path: Path) -> str:
     """First sentence of a recipe's opening comment, after the command that runs it."""
-    lines = [
-        line.lstrip("# ").strip() for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("#")
-    ]
-    return next((line for line in lines[1:] if line), "")
+    opening = itertools.takewhile(lambda line: line.startswith("#"), path.read_text(encoding="utf-8").splitlines())
+    _command, *lines = (line.lstrip("# ").strip() for line in opening)
+    text = " ".join(line for line in lines if line)
+    return text.split(". ")[0].rstrip(".") + "." if text else ""
 
 
 def find_recipe(name: str | Path, beside: Path | None = None) -> Path:

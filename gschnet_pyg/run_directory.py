@@ -27,11 +27,23 @@ from gschnet_pyg.recipe_sections.base import Section
 
 DECIDED = (
     *("seed", "data", "properties", "split", "atoms", "cutoffs", "growth", "conditions", "mixing", "model"),
-    *(f"training.{key}" for key in ("batch_size", "steps_drawn", "optimizer", "schedule", "label_width", "ema_decay")),
+    *(
+        f"training.{key}"
+        for key in (
+            "batch_size",
+            "steps_drawn",
+            "position_noise",
+            "origin_noise",
+            "optimizer",
+            "schedule",
+            "label_width",
+            "ema_decay",
+        )
+    ),
 )
 """Parts of a recipe that a resumed run cannot change; limits, workers and the like it can."""
 
-SETTLED = ("minimum", "maximum", "spacing", "coefficients", "intercept")
+SETTLED = ("minimum", "maximum", "spacing", "coefficients", "intercept", "fitted")
 """Keys of properties and conditions that a recipe may leave open (null), and the training molecules then settle."""
 
 

@@ -22,6 +22,6 @@ def test_named_tests_exist(page: Path) -> None:
 
 def test_no_row_of_the_established_tool_is_without_a_test() -> None:
     rows = [line for line in (REPOSITORY / "docs" / "parity.md").read_text().splitlines() if line.startswith("| ")]
-    rows = [row for row in rows if not row.startswith(("| there", "| ---"))]
+    rows = [row for row in rows if not row.startswith(("| there", "| wish", "| ---"))]
     assert len(rows) > 60
     assert [row for row in rows if "`tests/" not in row] == []

@@ -101,6 +101,9 @@ def test_another_kind_replaces_the_whole_section() -> None:
         ("growth.origin=false", "growth: without the origin token a fragment_share is needed"),
         ("growth.fragment_share=0", "growth.fragment_share: .*greater than 0"),
         ("growth.fragment_share=1.5", "growth.fragment_share: .*less than or equal to 1"),
+        ("growth.finished_fragment=true", "growth: finished_fragment says how .*; give a fragment_share, such as 0.5"),
+        ("training.position_noise=-0.1", "training.position_noise: .*greater than or equal to 0"),
+        ("training.origin_noise=.inf", "training.origin_noise: .*finite"),
         ("growth.next_atom=nearest", "growth.next_atom: .*'center', 'focus', 'random' or 'index'"),
         ("split.hold_out=[gap <]", r"fast: split.hold_out: 'gap <' is no comparison; write it like"),
         (

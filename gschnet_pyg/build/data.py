@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from gschnet_pyg.build.model import cutoffs, growth, vocabulary
+from gschnet_pyg.contracts import Noise
 from gschnet_pyg.data.checks import check_elements
 from gschnet_pyg.data.datamodule import Loading, MoleculeDataModule
 from gschnet_pyg.data.dataset import MoleculeDataset
 from gschnet_pyg.data.filters import held_out, parse_filters
 from gschnet_pyg.data.qm9 import open_qm9
 from gschnet_pyg.data.sources import DEMO, open_dataset
-from gschnet_pyg.data.splits import Split, draw_split, load_split, read_split, save_split
+from gschnet_pyg.data.splits import Split, draw_split, load_split, read_split
 from gschnet_pyg.errors import DataError
 from gschnet_pyg.recipe import Recipe
 from gschnet_pyg.recipe_sections.data import DemoData, FileData, QM9Data
@@ -58,7 +59,7 @@ def dataset(recipe: Recipe, properties: Sequence[str] = ()) -> MoleculeDataset:
 def split(
     recipe: Recipe, molecules: MoleculeDataset, is_connected: np.ndarray, is_known: np.ndarray, stored: Path
 ) -> Split:
-    """The split of a run: the stored one where there is one, else that of a file, or drawn; then stored.
+    """The split of a run: the stored one where there is one, else that of a file, or drawn.
 
     Args:
         recipe: sizes, filters, or a file.
@@ -73,21 +74,21 @@ def split(
     if stored.is_file():
         return load_split(stored, molecules)
     settings = recipe.split
-    if settings.file is not None:
-        parts = read_split(settings.file, molecules, is_connected).without(~is_known)
-        if not (len(parts.train) and len(parts.validation)):
-            raise DataError(
-                f"{settings.file}: leaves no molecule whose conditions are known to train or to validate; name another"
-            )
-    else:
+    filters = parse_filters(settings.hold_out)
+    is_held_out = held_out(filters, molecules) if filters else None
+    if settings.file is None:
         assert settings.train is not None
         assert settings.validation is not None
-        filters = parse_filters(settings.hold_out)
-        is_held_out = held_out(filters, molecules) if filters else None
-        parts = draw_split(
-            is_connected & is_known, settings.train, settings.validation, settings.test, recipe.seed, is_held_out
+        is_usable = is_connected & is_known
+        return draw_split(is_usable, settings.train, settings.validation, settings.test, recipe.seed, is_held_out)
+    parts = read_split(settings.file, molecules, is_connected).without(~is_known)
+    if is_held_out is not None:
+        parts = parts.holding_out(is_held_out)
+    if not (len(parts.train) and len(parts.validation)):
+        raise DataError(
+            f"{settings.file}: leaves nothing to train or to validate, since its molecules there are held out or their "
+            "bonds cannot be perceived; name another split"
         )
-    save_split(stored, parts, molecules)
     return parts
 
 
@@ -109,5 +110,6 @@ def datamodule(recipe: Recipe, molecules: MoleculeDataset, parts: Split) -> Mole
         loading,
         conditions=tuple(molecules.properties),
         growth=growth(recipe),
+        noise=Noise(training.position_noise, training.origin_noise),
         seed=recipe.seed,
     )

@@ -52,7 +52,7 @@ def model(recipe: Recipe, conditions: Sequence[Condition] = ()) -> GSchNet:
         has_origin=recipe.growth.origin,
         needs_fragment=recipe.growth.fragment_share is not None,
     )
-    mixing = Mixing(recipe.mixing.layers, recipe.mixing.width)
+    mixing = Mixing(recipe.mixing.layers, recipe.mixing.width, recipe.mixing.scale)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         embedding = ConditionEmbedding(conditions, mixing) if conditions else None

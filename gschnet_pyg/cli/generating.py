@@ -102,4 +102,11 @@ def _targets(texts: Sequence[str]) -> dict[str, list[Any]]:
         except (yaml.YAMLError, ValueError):  # a SMILES such as [H]C, or what looks like a date
             parsed = value
         targets.setdefault(name, []).append(value if isinstance(parsed, bool) or parsed is None else parsed)
-    return targets
+    return {name: _flattened(values) for name, values in targets.items()}
+
+
+def _flattened(values: list[Any]) -> list[Any]:
+    """Single values and lists of them in one list; lists alone may be vectors and stay."""
+    if all(isinstance(value, list) for value in values):
+        return values
+    return [each for value in values for each in (value if isinstance(value, list) else [value])]

@@ -100,9 +100,11 @@ def report(
     if filtered is not None:
         count = judged.write_filtered(filtered, keep.value)
         typer.echo(f"{count:,} {keep.value} molecules lie in {filtered}")
-    if plot is not None:
+    if plot is not None and any(target.measured for target in judged.report.targets):
         plot_targets(judged.report.targets, plot)
         typer.echo(f"The plot lies in {plot}")
+    elif plot is not None:
+        typer.echo(f"There are no targets that could be measured, so {plot} is not written.")
 
 
 def _check_outputs(json_file: Path | None, plot: Path | None, filtered: Path | None) -> None:

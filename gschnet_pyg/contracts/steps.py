@@ -142,6 +142,22 @@ class Growth:
 
 
 @dataclass(frozen=True)
+class Noise:
+    """Normal noise on what a model sees of a molecule in training.
+
+    The geometry of a finished molecule gives away what is missing from a part of it; noise makes the model look at
+    types and conditions instead. Labels remain the distances to the true place of the next atom.
+
+    Args:
+        positions: standard deviation of every coordinate of the atoms in place, Å.
+        origin: standard deviation of every coordinate of the origin token, Å.
+    """
+
+    positions: float = 0.0
+    origin: float = 0.0
+
+
+@dataclass(frozen=True)
 class Trajectory:
     """One order in which the atoms of a molecule could have been placed.
 

@@ -10,7 +10,7 @@ from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset, Sampler
 from torch_geometric.data import Data
 
-from gschnet_pyg.contracts import Cutoffs, Growth, PlacementSteps, Vocabulary
+from gschnet_pyg.contracts import Cutoffs, Growth, Noise, PlacementSteps, Vocabulary
 from gschnet_pyg.data.dataset import MoleculeDataset
 from gschnet_pyg.data.splits import Split
 from gschnet_pyg.trajectory.collate import PlacementCollate
@@ -96,6 +96,7 @@ class MoleculeDataModule(LightningDataModule):
         conditions: properties that the model is conditioned on.
         seed: of the run.
         growth: how the trajectories grow.
+        noise: on what the model sees in training; validation and test are without.
     """
 
     def __init__(
@@ -108,10 +109,12 @@ class MoleculeDataModule(LightningDataModule):
         conditions: Sequence[str] = (),
         seed: int = 0,
         growth: Growth = Growth(),  # noqa: B008 (frozen)
+        noise: Noise = Noise(),  # noqa: B008 (frozen)
     ) -> None:
         super().__init__()
         self.dataset, self.split, self.loading, self.seed = dataset, split, loading, seed
         self.collate = PlacementCollate(vocabulary, cutoffs, loading.steps_drawn, conditions, growth)
+        self.noisy_collate = PlacementCollate(vocabulary, cutoffs, loading.steps_drawn, conditions, growth, noise)
         self._done = (0, 0)
 
     def state_dict(self) -> dict[str, int]:
@@ -144,7 +147,7 @@ class MoleculeDataModule(LightningDataModule):
             molecules,  # type: ignore[arg-type]
             batch_size=self.loading.batch_size,
             sampler=TrajectorySampler(len(molecules), self.seed, fixed),  # type: ignore[arg-type]
-            collate_fn=self.collate,
+            collate_fn=self.collate if fixed else self.noisy_collate,
             num_workers=n_workers,
             persistent_workers=n_workers > 0,
         )

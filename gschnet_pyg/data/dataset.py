@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -193,6 +194,15 @@ class MoleculeDataset(Dataset[Data]):
     def fingerprint(self) -> str:
         """Short hash of the atoms, positions and ids of the whole source."""
         return self.arrays.fingerprint or self.arrays.hash_content()
+
+    def hash_values(self) -> str:
+        """Short hash of the carried properties; not of large computed columns, which follow from the atoms."""
+        digest = hashlib.blake2b(digest_size=8)
+        for name, column in self._columns.items():
+            if isinstance(column, np.ndarray):
+                digest.update(name.encode())
+                digest.update(np.ascontiguousarray(column if self.rows is None else column[self.rows]).data)
+        return digest.hexdigest()
 
     @cached_property
     def n_atoms(self) -> np.ndarray:

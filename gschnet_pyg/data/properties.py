@@ -115,7 +115,12 @@ class RelativeAtomicEnergy:
             values, compositions = values[drawn], compositions[drawn]
         n_atoms = compositions.sum(axis=1)
         terms = np.column_stack([compositions / n_atoms[:, None], np.ones(len(values))])
-        solution, *_ = np.linalg.lstsq(terms, values / n_atoms)  # the smallest one where several fit
+        solution, _, rank, _ = np.linalg.lstsq(terms, values / n_atoms)  # the smallest one where several fit
+        if len(values) <= rank:
+            raise DataError(
+                f"relative atomic energies cannot be fitted to {len(values):,} training molecules, which leave nothing "
+                "over; take more of them, or give coefficients"
+            )
         *coefficients, intercept = solution.tolist()
         return cls(energy, tuple(atom_types), tuple(coefficients), intercept)
 
@@ -157,7 +162,9 @@ class RelativeAtomicEnergy:
             ``[M]`` eV per atom.
         """
         n_atoms = compositions.sum(axis=1)
-        relative: np.ndarray = (energies - compositions @ np.array(self.coefficients)) / n_atoms - self.intercept
+        # a product of matrices would round otherwise on another machine, and runs are resumed on others
+        average = (compositions * np.array(self.coefficients)).sum(axis=1)
+        relative: np.ndarray = (energies - average) / n_atoms - self.intercept
         return relative
 
     def column(self, molecules: MoleculeDataset) -> np.ndarray:
@@ -200,7 +207,10 @@ class RelativeAtomicEnergy:
                 raise ValueError(f"kind is {entry['kind']!r}")
             coefficients = {atomic_numbers[symbol]: float(value) for symbol, value in entry["coefficients"].items()}
             return cls(
-                str(entry["energy"]), tuple(coefficients), tuple(coefficients.values()), float(entry["intercept"])
+                str(entry["energy"]),
+                tuple(coefficients),
+                tuple(coefficients.values()),
+                float(entry["intercept"] or 0.0),  # none stands for 0 beside given coefficients
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError(

@@ -34,6 +34,12 @@ class Split:
         train, validation, test = (part[~is_excluded[part]] for part in (self.train, self.validation, self.test))
         return Split(train, validation, test, np.union1d(self.excluded, np.flatnonzero(is_excluded)))
 
+    def holding_out(self, is_held_out: np.ndarray) -> Split:
+        """The same split with molecules of training and validation moved to the test, by mask ``[M]``."""
+        train, validation = (part[~is_held_out[part]] for part in (self.train, self.validation))
+        moved = [part[is_held_out[part]] for part in (self.train, self.validation)]
+        return Split(train, validation, np.sort(np.concatenate([self.test, *moved])), self.excluded)
+
 
 def draw_split(
     is_usable: np.ndarray,
@@ -81,10 +87,30 @@ def _count(size: int | float, n_usable: int) -> int:
 
 
 def save_split(path: Path, split: Split, molecules: MoleculeDataset) -> None:
-    """Write a split as ids of the original file, ``.npz``, with the fingerprint of the data."""
+    """Write a split as ids of the original file, ``.npz``, with the fingerprints of the data.
+
+    Args:
+        path: file to write.
+        split: of the molecules.
+        molecules: which carry the properties that a model learns from.
+    """
     parts = {part: molecules.ids[getattr(split, part)] for part in PARTS}
+    hashes = {"fingerprint": np.array(molecules.fingerprint), "values": np.array(molecules.hash_values())}
     with replace_file(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, fingerprint=np.array(molecules.fingerprint), **parts)
+        np.savez_compressed(file, allow_pickle=False, **hashes, **parts)
+
+
+def check_values(path: Path, molecules: MoleculeDataset) -> None:
+    """Check that molecules carry the same values as when their split was stored.
+
+    Raises:
+        DataError: if some property has changed since.
+    """
+    if _read(path, ("values",), "start a run with another id")["values"] != molecules.hash_values():
+        raise DataError(
+            f"{molecules.source}: {', '.join(molecules.properties)} changed since {path} was stored; restore the data, "
+            "or start a run with another id"
+        )
 
 
 def load_split(path: Path, molecules: MoleculeDataset) -> Split:

@@ -14,7 +14,7 @@ from ase.formula import Formula
 
 from gschnet_pyg.bonds import smiles_fingerprint
 from gschnet_pyg.errors import RecipeError
-from gschnet_pyg.model.conditions import CompositionCondition, Condition, ScalarCondition, VectorCondition
+from gschnet_pyg.model.conditions import CompositionCondition, Condition, Ranges, ScalarCondition, VectorCondition
 
 Target = dict[str, np.ndarray]
 """One value ``[k]`` for every condition, by name."""
@@ -61,12 +61,13 @@ def far_targets(targets: Sequence[Target], conditions: Sequence[Condition]) -> I
             continue
         places = condition.counted if isinstance(condition, CompositionCondition) else range(condition.n_values)
         for value in np.unique(np.array([target[condition.name] for target in targets]), axis=0):
-            far = [place for place in places if _is_far(value[place], *condition.observed[place])]
+            ranges = _known(condition)
+            far = [place for place in places if _is_far(value[place], *ranges[place])]
             if far:
-                low, high = condition.observed[far[0]]
+                low, high = ranges[far[0]]
                 yield (
                     f"{condition.name} = {describe(condition, value)} lies far outside the training molecules"
-                    f"{_of_component(condition, far[0])}, which range from {low:.6g} to {high:.6g}"
+                    f"{_of_component(condition, far[0])}, nearly all of which range from {low:.6g} to {high:.6g}"
                 )
 
 
@@ -79,6 +80,15 @@ def describe(condition: Condition, value: np.ndarray) -> str:
         case ScalarCondition():
             return f"{float(value[0]):.6g}" + (f" {condition.unit}" if condition.unit else "")
     return f"{condition.n_values} numbers"
+
+
+def _known(condition: Condition) -> Ranges:
+    """Ranges that the model knows: of its training molecules, as far as the Gaussians reach."""
+    if not isinstance(condition, ScalarCondition):
+        return condition.observed
+    low, high = condition.observed[0]
+    reach = condition.spacing / 2
+    return ((max(low, condition.minimum - reach), min(high, condition.maximum + reach)),)
 
 
 def _is_far(value: float, low: float, high: float) -> bool:
@@ -186,8 +196,7 @@ def _example(condition: Condition) -> str:
     """A value as one would write it."""
     match condition:
         case ScalarCondition():
-            low, high = condition.observed[0] if condition.observed else (condition.minimum, condition.maximum)
-            return f"{(low + high) / 2:.4g}"
+            return f"{(condition.minimum + condition.maximum) / 2:.4g}"
         case CompositionCondition():
             return (
                 "C7H10O2" if {1, 6, 8} <= set(condition.atom_types) else chemical_symbols[condition.atom_types[0]] + "2"

@@ -136,10 +136,18 @@ class CompositionCondition(Condition):
 
 @dataclass(frozen=True)
 class Mixing:
-    """Dense layers that mix the embeddings of all conditions; as wide as their result."""
+    """Dense layers that mix the embeddings of all conditions.
+
+    Args:
+        layers: number of layers.
+        width: of the layers, and of the result.
+        scale: factor on the result. The features of a trained SchNet are about ten times as large as those of its
+            conditions; a larger factor lets a model heed its conditions sooner.
+    """
 
     layers: int = 5
     width: int = 128
+    scale: float = 1.0
 
 
 def conditions_from_json(descriptions: Sequence[Mapping[str, Any]]) -> tuple[Condition, ...]:

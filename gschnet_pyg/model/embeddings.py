@@ -50,7 +50,7 @@ class ConditionEmbedding(nn.Module):
         """``{property: [n_molecules, k]} -> [n_molecules, n_features]``."""
         embedded = [embed(conditions[name]) for name, embed in zip(self.properties, self.embeddings, strict=True)]
         mixed: Tensor = self.mix(torch.cat(embedded, dim=-1))
-        return mixed
+        return mixed if self.mixing.scale == 1.0 else self.mixing.scale * mixed
 
 
 class ScalarEmbedding(nn.Module):

@@ -51,6 +51,8 @@ class RelativeAtomicEnergySettings(Section):
     """eV, by element; fitted on at most 5,000 training molecules where there are none."""
     intercept: float | None = None
     """eV; fitted with the coefficients, or 0 beside given ones."""
+    fitted: bool | None = None
+    """The coefficients were fitted to the training molecules of a run; another run fits its own."""
 
     @model_validator(mode="after")
     def _whole(self) -> RelativeAtomicEnergySettings:
@@ -88,7 +90,7 @@ class SplitSettings(Section):
     """Molecules that neither train nor validate but test: composition == C7H10O2, gap < 4.5, ...; comparisons in one
     list must all hold, of several entries one suffices."""
     file: Path | None = None
-    """A split.npz, of a run or of SchNetPack's; it decides in place of everything else here."""
+    """A split.npz, of a run or of SchNetPack's; it decides in place of the sizes."""
 
     @field_validator("hold_out", mode="before")
     @classmethod

@@ -54,6 +54,8 @@ class GrowthSettings(Section):
     def _something_to_start_from(self) -> GrowthSettings:
         if not self.origin and self.fragment_share is None:
             raise ValueError("without the origin token a fragment_share is needed, such as 0.5, to start from")
+        if self.finished_fragment and self.fragment_share is None:
+            raise ValueError("finished_fragment says how fragments are learnt; give a fragment_share, such as 0.5")
         return self
 
 
@@ -155,3 +157,6 @@ class MixingSettings(Section):
 
     layers: PositiveInt = 5
     width: PositiveInt = 128
+    scale: PositiveFloat = 1.0
+    """Factor on their result; about 10 lets a model heed its conditions sooner, since the features beside them are
+    larger."""

@@ -49,6 +49,11 @@ class TrainingSection(Section):
     batch_size: PositiveInt = 5
     steps_drawn: Count = 0
     """Prediction steps drawn per molecule and epoch, stops included; 0 takes all."""
+    position_noise: Annotated[float, Field(ge=0)] = 0.0
+    """Å, standard deviation of the atoms in place, in training only. Exact geometry gives away what is missing from a
+    part of a molecule; noise makes the model look at types and conditions instead."""
+    origin_noise: Annotated[float, Field(ge=0)] = 0.0
+    """Å, the same of the origin token."""
     optimizer: OptimizerSettings = OptimizerSettings()
     schedule: Annotated[PlateauSettings | CosineSettings | ConstantSettings, Field(discriminator="kind")] = (
         PlateauSettings(kind="plateau")

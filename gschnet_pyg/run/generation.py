@@ -20,7 +20,7 @@ from gschnet_pyg.generation.fragments import read_fragments
 from gschnet_pyg.generation.sampler import Attempt
 from gschnet_pyg.generation.sampler import generate as generate_attempts
 from gschnet_pyg.generation.starts import Start
-from gschnet_pyg.generation.targets import describe, far_targets, parse_targets
+from gschnet_pyg.generation.targets import Target, describe, far_targets, parse_targets
 from gschnet_pyg.generation.trace import StepTrace
 from gschnet_pyg.model.conditions import CompositionCondition, Condition
 from gschnet_pyg.recipe import GenerationRecipe
@@ -72,6 +72,8 @@ def generate(recipe: GenerationRecipe, say: Say = print, progress: bool = True) 
     directory = RunDirectory(recipe.run)
     model = directory.model().to(device(recipe.device))
     conditions = model.conditions.conditions if model.conditions is not None else ()
+    if recipe.start is not None and recipe.start.origin is not None and not model.settings.has_origin:
+        raise RecipeError("start.origin: the model was trained without the origin token; leave it out")
     starts = _starts(recipe, conditions, say)
     if strange := [number for number in recipe.trace if number >= recipe.n_molecules]:
         raise RecipeError(f"trace: there is no molecule {strange[0]}; they are numbered 0 to {recipe.n_molecules - 1}")
@@ -113,6 +115,7 @@ def _starts(recipe: GenerationRecipe, conditions: Sequence[Condition], say: Say)
             finished=settings.finished,
             open_atoms=settings.open_atoms,
         )
+    _check_sizes(recipe, targets, conditions, say)
     starts = [Start(target, fragment) for fragment in fragments for target in targets]
     if len(starts) > recipe.n_molecules:
         say(
@@ -120,6 +123,24 @@ def _starts(recipe: GenerationRecipe, conditions: Sequence[Condition], say: Say)
             "molecules; the last ones get none."
         )
     return starts
+
+
+def _check_sizes(
+    recipe: GenerationRecipe, targets: Sequence[Target], conditions: Sequence[Condition], say: Say
+) -> None:
+    """Warn of targets that are larger than molecules may become."""
+    for condition in conditions:
+        if isinstance(condition, CompositionCondition) and not condition.skip_hydrogen:
+            sizes = [target[condition.name].sum() for target in targets]
+        elif condition.name == "n_atoms":
+            sizes = [target[condition.name][0] for target in targets]
+        else:
+            continue
+        if (largest := max(sizes)) > recipe.max_atoms:
+            say(
+                f"Warning: {condition.name} asks for molecules of {largest:.6g} atoms, but they may have "
+                f"{recipe.max_atoms} at most; raise max_atoms."
+            )
 
 
 def _atoms(attempt: Attempt, start: Start, conditions: Sequence[Condition]) -> Atoms:

@@ -14,7 +14,7 @@ def stored_metadata(path: Path) -> dict[str, Any]:
     """Version, settings, counts and conditions that were stored with generated molecules; empty for any other file."""
     beside = Path(f"{path}.json")
     metadata: Any = {}
-    if path.suffix == ".db" and path.is_file():
+    if path.suffix.lower() == ".db" and path.is_file():
         metadata = database_metadata(path)
     elif beside.is_file():
         with suppress(ValueError):  # not ours

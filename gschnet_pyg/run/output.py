@@ -78,7 +78,9 @@ def check_appending(output: Path, recipe: GenerationRecipe, conditions: Sequence
     before = stored_metadata(output)
     if not {"requested", "finished"} <= before.keys():
         raise DataError(f"{output}: was not written by gschnet-pyg generate; append to a file that was")
-    with ase.db.connect(output, use_lock_file=False) as database:  # type: ignore[no-untyped-call]
+    if "kept" in before:
+        raise DataError(f"{output}: holds {before['kept']} molecules only; append to a file as it was generated")
+    with ase.db.connect(output, type="db", use_lock_file=False) as database:  # type: ignore[no-untyped-call]
         if (number := database.count()) != before["finished"]:
             raise DataError(
                 f"{output}: holds {number:,} molecules, but {before['finished']:,} were generated; append to a file "
@@ -188,7 +190,12 @@ def _settings(recipe: GenerationRecipe) -> dict[str, Any]:
 
 
 def _deciding(settings: Mapping[str, Any]) -> Any:
-    return _plain({name: value for name, value in settings.items() if name not in _DECIDES_NOTHING})
+    """What decides the molecules, in one spelling."""
+    decides = {name: value for name, value in settings.items() if name not in _DECIDES_NOTHING}
+    decides["run"] = str(Path(settings["run"]).resolve())
+    targets = settings.get("conditions", {})
+    decides["conditions"] = {name: [value] if not isinstance(value, list) else value for name, value in targets.items()}
+    return _plain(decides)
 
 
 def _plain(value: Any) -> Any:

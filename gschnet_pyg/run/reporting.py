@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gschnet_pyg.build.data import dataset
+from gschnet_pyg.build.model import cutoffs
 from gschnet_pyg.contracts import Cutoffs, ValidityReport, Verdict
 from gschnet_pyg.data.annotating import copy_rows, write_back
 from gschnet_pyg.data.arrays import MoleculeArrays
@@ -42,11 +43,13 @@ class Judged:
         path: the file.
         report: what the verdicts say together.
         classes: which molecules are valid, unique, unseen and novel.
+        reference: that tells, if there is one.
     """
 
     path: Path
     report: ValidityReport
     classes: MoleculeClasses
+    reference: str | Path | None = None
 
     def write_back(self) -> None:
         """Write verdicts and SMILES into the database that was judged, beside each molecule.
@@ -54,7 +57,7 @@ class Judged:
         Raises:
             DataError: if it is no ASE database, or cannot be written.
         """
-        write_back(self.path, self._columns(), {"gschnet_pyg_validity": dict(self.report.options)})
+        write_back(self.path, self._columns(), {"gschnet_pyg_validity": self._options})
 
     def write_filtered(self, output: Path, kept: Kept = "valid") -> int:
         """Write some of the molecules to a new file, with verdicts and SMILES.
@@ -72,7 +75,10 @@ class Judged:
         mask = getattr(self.classes, f"is_{kept}")
         if mask is None:
             raise DataError(f"{kept} molecules can only be told with a reference; name one (--reference)")
-        metadata = {"gschnet_pyg_validity": {**self.report.options, "kept": kept}}
+        count = int(mask.sum())
+        metadata: dict[str, Any] = {"gschnet_pyg_validity": {**self._options, "kept": kept}}
+        if made_by := stored_metadata(self.path):
+            metadata["gschnet_pyg"] = {**made_by, "requested": count, "finished": count, "kept": kept}
         return copy_rows(self.path, output, np.flatnonzero(mask), self._columns(), metadata)
 
     def _columns(self) -> dict[str, Sequence[Any]]:
@@ -84,9 +90,12 @@ class Judged:
             "unique_molecule": classes.is_unique.tolist(),
         }
         for name, mask in (("unseen", classes.is_unseen), ("novel", classes.is_novel)):
-            if mask is not None:
-                columns[name] = mask.tolist()
+            columns[name] = [None] * len(verdicts) if mask is None else mask.tolist()
         return columns
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return {**self.report.options, "reference": None if self.reference is None else str(self.reference)}
 
 
 def report(
@@ -142,7 +151,7 @@ def judge(
     targets = _targets(path, found, metadata)
     compared = compare_targets(targets, molecules, verdicts, engine, progress)
     result = summarise(verdicts, options=options, requested=requested, reference=known, targets=compared)
-    return Judged(path, result, classify(verdicts, known))
+    return Judged(path, result, classify(verdicts, known), reference)
 
 
 def _pieces(found: MoleculeArrays) -> list[Molecule]:
@@ -192,18 +201,21 @@ def _judged_reference(reference: str | Path, split: Path | None, options: Validi
     if reference == DEMO or not Path(reference).is_dir():
         molecules = open_dataset(reference, properties=(), progress=progress)
         if split is not None:
-            parts = _split_of(split, molecules, progress)
+            parts = _split_of(split, molecules, Cutoffs(), progress)
     else:
         directory = RunDirectory(Path(reference))
         recipe = directory.recipe()
         here = recipe.run.model_copy(update={"data_work_directory": None})  # that was of the machine that trained
         molecules = dataset(recipe.model_copy(update={"run": here}))
-        parts = load_split(split or directory.split_file, molecules)
+        if split is None:
+            parts = load_split(directory.split_file, molecules)
+        else:
+            parts = _split_of(split, molecules, cutoffs(recipe), progress)
     judged = judge_reference(molecules, options, cache=user_cache(), progress=progress)
     return judged if parts is None else judged.with_seen(np.concatenate([parts.train, parts.validation]))
 
 
-def _split_of(split: Path, molecules: MoleculeDataset, progress: bool) -> Split:
-    """The split of a file; SchNetPack's counts the molecules that hold together under its default placement rule."""
+def _split_of(split: Path, molecules: MoleculeDataset, rule: Cutoffs, progress: bool) -> Split:
+    """The split of a file or a run; SchNetPack's counts the molecules that hold together under a placement rule."""
     file = RunDirectory(split).split_file if split.is_dir() else split
-    return read_split(file, molecules, connected(molecules, Cutoffs(), progress))
+    return read_split(file, molecules, connected(molecules, rule, progress))

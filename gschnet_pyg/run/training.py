@@ -13,9 +13,11 @@ from typing import Any
 
 import torch
 
-from gschnet_pyg.build.conditions import Prepared, open_source, prepare
+from gschnet_pyg.build.conditions import Prepared, prepare
 from gschnet_pyg.build.data import datamodule
+from gschnet_pyg.build.properties import open_source
 from gschnet_pyg.build.training import BEST, LAST, check_accelerator, trainer, training_module
+from gschnet_pyg.data.splits import check_values, save_split
 from gschnet_pyg.data.staging import staged_arrays
 from gschnet_pyg.model.conditions import CompositionCondition, Condition, ScalarCondition
 from gschnet_pyg.model.gschnet import GSchNet
@@ -65,9 +67,11 @@ def train(recipe: Recipe, say: Say = print) -> TrainingResult:
     recipe = recipe.model_copy(update={"run": recipe.run.model_copy(update={"id": directory.path.name})})
     last = directory.checkpoint(LAST)
     resumes = last.is_file() and bool(directory.read_checkpoint(LAST))
-    if not (resumes or directory.recipe_file.is_file()):
-        directory.split_file.unlink(missing_ok=True)  # of a run that was refused before it began
     prepared = prepare(recipe, open_source(recipe), directory.split_file)
+    if directory.split_file.is_file():
+        check_values(directory.split_file, prepared.molecules)
+    else:
+        save_split(directory.split_file, prepared.parts, prepared.molecules)
     directory.store_recipe(prepared.recipe)
     module = training_module(prepared.recipe, prepared.conditions)
     _say_what_begins(prepared, directory, module, resumes, say)
@@ -116,7 +120,11 @@ def _say_what_begins(
         say(f"Weights: {_count_weights(module.model)}")
     for reason, number in prepared.left_out.items():
         if number:
-            say(f"{number:,} molecules {reason} and are left out.")
+            say(f"Molecules left out because {reason}: {number:,}")
+    if recipe.properties.relative_atomic_energy is not None and not any(
+        (condition.computed or {}).get("kind") == "relative_atomic_energy" for condition in prepared.conditions
+    ):
+        say("Note: properties.relative_atomic_energy is set, but no condition asks for it.")
     for condition in prepared.conditions:
         say(f"Condition {_describe(condition)}")
         if isinstance(condition, CompositionCondition) and condition.count.observed[0][1] > condition.count.maximum:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch_geometric.data import Data
 
-from gschnet_pyg.contracts import Cutoffs, Growth, PlacementSteps, Trajectory, Vocabulary
+from gschnet_pyg.contracts import Cutoffs, Growth, Noise, PlacementSteps, Trajectory, Vocabulary
 from gschnet_pyg.errors import DisconnectedMolecule
 from gschnet_pyg.neighbors import Neighbors, Pairs, neighbors
 from gschnet_pyg.trajectory.sample import draw_steps, draw_trajectory, ranked_neighbors
@@ -26,6 +26,7 @@ class PlacementCollate:
             replacement; none takes all of them.
         conditions: properties that the model is conditioned on.
         growth: how the trajectories grow.
+        noise: on the positions that the steps see, from the seed of each molecule.
     """
 
     def __init__(
@@ -35,12 +36,14 @@ class PlacementCollate:
         steps_drawn: int | None = None,
         conditions: Sequence[str] = (),
         growth: Growth = Growth(),  # noqa: B008 (frozen)
+        noise: Noise = Noise(),  # noqa: B008 (frozen)
     ) -> None:
         self.vocabulary = vocabulary
         self.cutoffs = cutoffs
         self.steps_drawn = steps_drawn
         self.conditions = tuple(conditions)
         self.growth = growth
+        self.noise = noise
 
     def __call__(self, molecules: Sequence[Data]) -> PlacementSteps:
         """Expand a batch.
@@ -57,7 +60,11 @@ class PlacementCollate:
         z, pos = torch.cat([m.z for m in molecules]), torch.cat([m.pos for m in molecules])
         near = neighbors(z, pos, torch.as_tensor(ptr), self.cutoffs)
         drawn = self._draw_trajectories(molecules, z.numpy(), pos.numpy(), ptr, near.placement)
-        steps = self.expand(z.numpy(), pos.numpy(), ptr, near, drawn)
+        true_pos = seen_pos = pos.numpy()
+        if self.noise != Noise():
+            true_pos, seen_pos = self._disturb(molecules, true_pos, sizes)
+            near = neighbors(z, torch.as_tensor(seen_pos), torch.as_tensor(ptr), self.cutoffs)
+        steps = self.expand(z.numpy(), seen_pos, ptr, near, drawn, true_pos)
         steps.conditions = {
             name: torch.cat([molecule[name] for molecule in molecules]).to(torch.float32) for name in self.conditions
         }
@@ -70,15 +77,17 @@ class PlacementCollate:
         ptr: np.ndarray,
         near: Neighbors,
         drawn: Sequence[tuple[Trajectory, np.ndarray]],
+        true_pos: np.ndarray | None = None,
     ) -> PlacementSteps:
         """Expand the drawn steps of given trajectories, with labels.
 
         Args:
             z: ``[N]`` atomic numbers of all molecules, one after the other, in source order.
-            pos: ``[N, 3]`` Å, float64, each molecule centred.
+            pos: ``[N, 3]`` Å, float64, relative to the origin token, as the steps see them.
             ptr: ``[M + 1]`` first atom of every molecule, and N.
             near: neighbours of all atoms.
             drawn: per molecule its trajectory (atoms numbered from 0) and the steps to expand, ascending.
+            true_pos: ``[N, 3]`` where the next atoms are; as they are seen by default.
         """
         trajectories = [trajectory for trajectory, _ in drawn]
         counts = [len(chosen) for _, chosen in drawn]
@@ -106,7 +115,20 @@ class PlacementCollate:
         expanded = expand_steps(atoms, table, self.vocabulary, self.cutoffs.model, self.growth.has_origin)
         next_atom = order[np.minimum(ptr[molecule] + n_placed, ptr[molecule + 1] - 1)]
         focus_pos = np.where((focus_atom < 0)[:, None], 0.0, pos[focus_atom + ptr[molecule]])
-        return self._label(expanded, next_z, pos[next_atom] - focus_pos)
+        next_pos = (pos if true_pos is None else true_pos)[next_atom]
+        return self._label(expanded, next_z, next_pos - focus_pos)
+
+    def _disturb(
+        self, molecules: Sequence[Data], pos: np.ndarray, sizes: Sequence[int]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """True positions relative to the disturbed origin, and the positions that are seen."""
+        shifts, noises = [], []
+        for molecule, size in zip(molecules, sizes, strict=True):
+            random = np.random.default_rng(int(molecule.seed))
+            shifts.append(np.tile(random.normal(scale=self.noise.origin, size=3), (size, 1)))
+            noises.append(random.normal(scale=self.noise.positions, size=(size, 3)))
+        true_pos = pos + np.concatenate(shifts)
+        return true_pos, true_pos + np.concatenate(noises)
 
     def _draw_trajectories(
         self, molecules: Sequence[Data], z: np.ndarray, pos: np.ndarray, ptr: np.ndarray, placement: Pairs

@@ -105,7 +105,8 @@ def random_fragment(ranked: Sequence[Sequence[int]], share: float, generator: to
     """A random connected fragment, atoms in the order in which they join.
 
     It begins with any atom; any of the neighbours of those chosen joins, until the size is reached, which is drawn
-    uniformly from 1 to the share of all atoms, at least 1.
+    uniformly from 1 to the share of all atoms, at least 1. The established implementation takes a fixed share of the
+    atoms instead, connected or not; here fragments are as those that molecules are grown from.
     """
     largest = max(1, int(share * len(ranked) + 1e-9))  # a product just below a whole number is meant to be that number
     uniform = iter(torch.rand(largest + 1, generator=generator, dtype=torch.float64).tolist())

@@ -9,7 +9,7 @@ from ase.calculators.calculator import CalculationFailed, Calculator, all_change
 from rdkit import Chem
 
 from gschnet_pyg.bonds import PerceptionOptions, perceive
-from gschnet_pyg.data.demo import GAP, relax
+from gschnet_pyg.data.demo import ENERGY, GAP, relax
 from gschnet_pyg.data.orbitals import huckel_gap
 
 
@@ -19,7 +19,7 @@ class DemoCalculator(Calculator):
     The molecule is the one that RDKit perceives from the coordinates; what is not a valid molecule has neither.
     """
 
-    implemented_properties: ClassVar[list[str]] = ["energy", GAP]  # type: ignore[misc]
+    implemented_properties: ClassVar[list[str]] = ["energy", ENERGY, GAP]  # type: ignore[misc]
 
     def calculate(
         self, atoms: Atoms | None = None, properties: Any = ("energy",), system_changes: Any = all_changes
@@ -36,4 +36,4 @@ class DemoCalculator(Calculator):
             raise CalculationFailed("MMFF94 lacks parameters or does not converge")
         if (gap := huckel_gap(mol)) is None:
             raise CalculationFailed("extended Hückel theory does not converge")
-        self.results = {"energy": energy, GAP: gap}
+        self.results = {"energy": energy, ENERGY: energy, GAP: gap}

@@ -151,6 +151,9 @@ def _measured(
     """Scalars: from what the calculator found for the valid molecules."""
     values = np.full(len(z), np.nan)
     reason = "no molecule is valid"
+    unit = target.description.get("unit")
+    if unit not in (None, "", "eV"):
+        return _Reached(np.isfinite(values), reason=f"is in {unit}, while calculators give the units of ASE")
     if found is None:
         return _Reached(np.isfinite(values), reason="needs a calculator: name an ASE calculator with --calculator")
     if found.is_lacking:

@@ -9,7 +9,9 @@ import numpy as np
 from ase import Atoms
 from ase.build import molecule
 
-from gschnet_pyg.build.conditions import Prepared, open_source, prepare
+from gschnet_pyg.build.conditions import Prepared, prepare
+from gschnet_pyg.build.properties import open_source
+from gschnet_pyg.data.splits import save_split
 from gschnet_pyg.data.writing import write_database
 from gschnet_pyg.recipe import Recipe, load_recipe
 from tests.molecules import SMILES, coordinates
@@ -63,3 +65,12 @@ def prepared(database: Path, *overrides: str) -> Prepared:
     """As training prepares them, in a run of its own."""
     wanted = recipe(database, *overrides)
     return prepare(wanted, open_source(wanted), database.with_name("split.npz"))
+
+
+def resumed(database: Path, earlier: Prepared) -> Prepared:
+    """As training prepares them again, under the recipe and the split that an earlier call has stored."""
+    stored = database.with_name("split.npz")
+    save_split(stored, earlier.parts, earlier.molecules)
+    again = prepare(earlier.recipe, open_source(earlier.recipe), stored)
+    stored.unlink()
+    return again

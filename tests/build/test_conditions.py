@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 from ase.build import molecule
 
-from gschnet_pyg.build.conditions import open_source, prepare
 from gschnet_pyg.build.data import datamodule
 from gschnet_pyg.build.model import model
-from gschnet_pyg.contracts import Growth
+from gschnet_pyg.contracts import Growth, Noise
 from gschnet_pyg.data.writing import write_database
 from gschnet_pyg.errors import DataError, RecipeError
 from gschnet_pyg.model.conditions import CompositionCondition, ScalarCondition, VectorCondition
@@ -23,6 +22,7 @@ from tests.build.sources import (
     TYPES,
     columns,
     prepared,
+    resumed,
     structures,
     write,
 )
@@ -65,9 +65,8 @@ def test_the_recipe_is_filled_in_and_reads_back(database: Path) -> None:
     assert settings.spacing == (condition.maximum - condition.minimum) / 4
     stored = result.recipe.model_dump(mode="json")
     assert Recipe.model_validate(json.loads(json.dumps(stored))) == result.recipe
-    assert prepare(result.recipe, open_source(result.recipe), database.with_name("split.npz")).conditions == (
-        condition,
-    )
+    assert not database.with_name("split.npz").exists()  # nothing is stored before all is settled
+    assert resumed(database, result).conditions == (condition,)
 
 
 @pytest.mark.parametrize(
@@ -98,6 +97,22 @@ def test_a_constant_is_no_condition(database: Path) -> None:
     prepared(database, "conditions=[{kind: scalar, property: charge, minimum: -1, maximum: 1}]")
 
 
+@pytest.mark.parametrize(
+    ("kind", "place"),
+    [("{kind: scalar, property: gap, %s}", "gap"), ("{kind: composition, count: {%s}}", "composition.count")],
+)
+def test_very_many_gaussians_are_refused(database: Path, kind: str, place: str) -> None:
+    """A thousand of them begin 999 spacings before the maximum."""
+    given = "minimum: 0, maximum: 9.99, spacing: "
+    (condition,) = prepared(database, f"conditions=[{kind % (given + '0.01')}]").conditions
+    scalar = condition.count if isinstance(condition, CompositionCondition) else condition
+    assert isinstance(scalar, ScalarCondition)
+    assert scalar.n_gaussians == 1000
+    for spacing in ("0.00999", "1.0e-9", "5.0e-324"):
+        with pytest.raises(RecipeError, match=rf"conditions: {place}: a spacing of .* to 9\.99 makes more than 1,000"):
+            prepared(database, f"conditions=[{kind % (given + spacing)}]")
+
+
 def test_a_few_stragglers_do_not_stretch_the_range(tmp_path: Path) -> None:
     """One value in four hundred is beyond the Gaussians, unless all the others are equal."""
     values = np.linspace(0, 1, 400)
@@ -116,8 +131,9 @@ def test_a_few_stragglers_do_not_stretch_the_range(tmp_path: Path) -> None:
 def test_several_numbers_are_a_vector(database: Path) -> None:
     with pytest.raises(DataError, match="'dipole' is 3 numbers; as a condition it is of kind: vector"):
         prepared(database, "conditions=[{kind: scalar, property: dipole}]")
-    with pytest.raises(DataError, match="'composition' is 5 numbers; as a condition it is of kind: composition"):
-        prepared(database, "conditions=[{kind: scalar, property: composition}]")
+    for kind in ("scalar", "vector"):
+        with pytest.raises(RecipeError, match="conditions: composition: as a condition it is of kind: composition"):
+            prepared(database, f"conditions=[{{kind: {kind}, property: composition}}]")
     result = prepared(database, "conditions=[{kind: vector, property: dipole, hidden: 9}]")
     (condition,) = result.conditions
     values = columns()["dipole"][result.parts.train]
@@ -165,6 +181,14 @@ def test_growth_reaches_the_batches_and_the_model(database: Path) -> None:
     assert (network.settings.has_origin, network.settings.needs_fragment) == (False, True)
     assert network.conditions is None
     assert batches.collate.conditions == ()
+
+
+def test_noise_reaches_the_training_batches_alone(database: Path) -> None:
+    result = prepared(database, "training.position_noise=0.1", "training.origin_noise=0.2")
+    batches = datamodule(result.recipe, result.molecules, result.parts)
+    assert batches.noisy_collate.noise == batches.train_dataloader().collate_fn.noise == Noise(0.1, 0.2)
+    for loader in (batches.val_dataloader(), batches.test_dataloader()):
+        assert loader.collate_fn.noise == Noise()
 
 
 def test_equal_recipes_give_equal_weights(database: Path) -> None:

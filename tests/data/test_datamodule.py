@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from gschnet_pyg.contracts import Cutoffs, Growth, PlacementSteps, Vocabulary
+from gschnet_pyg.contracts import Cutoffs, Growth, Noise, PlacementSteps, Vocabulary
 from gschnet_pyg.data.datamodule import Loading, MoleculeDataModule, TrajectorySampler
 from gschnet_pyg.data.dataset import MoleculeDataset
 from gschnet_pyg.data.sources import open_dataset
@@ -120,3 +120,22 @@ def test_molecules_grow_as_they_are_told(dataset: MoleculeDataset) -> None:
             predicts = batch.predictor_node[batch.predictor_node < len(batch.node_type)]
             asks_origin = batch.node_type[predicts] == Vocabulary().origin_node
             assert bool(asks_origin.any()) == growth.has_origin
+
+
+def test_only_training_sees_noise(dataset: MoleculeDataset) -> None:
+    plain, noisy = (datamodule(dataset, noise=noise) for noise in (Noise(), Noise(0.1, 0.1)))
+    assert len(noisy.split.validation) == 3
+    assert equal(content(plain.val_dataloader()), content(noisy.val_dataloader()))
+    assert not equal(content(plain.train_dataloader()), content(noisy.train_dataloader()))
+    first, second = ([batch.next_class for batch in module.train_dataloader()] for module in (plain, noisy))
+    assert equal(first, second)  # the molecules grow as they would
+    assert equal(
+        content(noisy.train_dataloader()), content(datamodule(dataset, 2, noise=Noise(0.1, 0.1)).train_dataloader())
+    )
+    tested = [
+        MoleculeDataModule(
+            dataset, draw_split(np.ones(8, dtype=bool), 3, 2, 3), Vocabulary(), Cutoffs(), Loading(2), noise=noise
+        )
+        for noise in (Noise(), Noise(0.1, 0.1))
+    ]
+    assert equal(*(content(module.test_dataloader()) for module in tested))

@@ -72,6 +72,15 @@ def test_isomers_differ_by_their_energy_per_atom():
     assert relative[1] - relative[0] == pytest.approx(0.0433641 / 20, rel=1e-6)
 
 
+def test_a_value_does_not_depend_on_the_other_molecules():
+    """To the last bit: a run that is resumed elsewhere compares the values that it was stored with."""
+    counts = random_compositions(50)
+    energies = counts @ ATOMS + np.random.default_rng(1).normal(size=50)
+    relative = RelativeAtomicEnergy("energy", TYPES, tuple(ATOMS), 0.1)
+    alone = [relative.values(energies[row : row + 1], counts[row : row + 1])[0] for row in range(50)]
+    np.testing.assert_array_equal(relative.values(energies, counts), alone)
+
+
 def test_it_is_fitted_on_a_seeded_draw():
     counts = random_compositions(200)
     energies = counts @ ATOMS + np.random.default_rng(1).normal(size=200)
@@ -92,6 +101,18 @@ def test_an_element_that_does_not_occur_gets_nothing():
 def test_it_is_not_fitted_to_nothing(energies, message):
     with pytest.raises(DataError, match=f"{message} molecules have no value of 'energy'"):
         RelativeAtomicEnergy.fit("energy", np.array(energies), np.ones((len(energies), 5)), TYPES, 0)
+
+
+def test_a_fit_that_leaves_nothing_over_is_refused():
+    """Five elements in molecules of any composition: five unknowns, since the intercept is not independent."""
+    counts = random_compositions(6)
+    energies = counts @ ATOMS + np.arange(6.0)
+    with pytest.raises(DataError, match=r"cannot be fitted to 5 training molecules, which leave nothing over; take mo"):
+        RelativeAtomicEnergy.fit("energy", energies[:5], counts[:5], TYPES, 0)
+    assert np.abs(RelativeAtomicEnergy.fit("energy", energies, counts, TYPES, 0).values(energies, counts)).max() > 1e-3
+    isomers = np.tile([[6.0, 2.0, 0, 1.0, 0]], (2, 1))  # a single composition has one mean
+    relative = RelativeAtomicEnergy.fit("energy", np.array([-4220.0, -4219.0]), isomers, TYPES, 0)
+    assert relative.values(np.array([-4220.0, -4219.0]), isomers).tolist() == pytest.approx([-1 / 18, 1 / 18])
 
 
 def test_coefficients_can_be_given():
@@ -120,6 +141,7 @@ def test_it_survives_json():
     assert stored["kind"] == "relative_atomic_energy"
     assert stored["coefficients"] == {"H": -13.123456789012345, "C": -1030.1}
     assert RelativeAtomicEnergy.from_json(stored) == relative
+    assert RelativeAtomicEnergy.from_json({**stored, "intercept": None}).intercept == 0
     for broken in ({}, {**stored, "kind": "composition"}, {**stored, "coefficients": {"Xy": 1}}):
         with pytest.raises(DataError, match="describes no relative atomic energy"):
             RelativeAtomicEnergy.from_json(broken)

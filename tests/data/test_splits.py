@@ -9,7 +9,7 @@ import pytest
 
 from gschnet_pyg.data.arrays import MoleculeArrays
 from gschnet_pyg.data.dataset import MoleculeDataset
-from gschnet_pyg.data.splits import PARTS, draw_split, load_split, read_split, save_split
+from gschnet_pyg.data.splits import PARTS, check_values, draw_split, load_split, read_split, save_split
 from gschnet_pyg.errors import DataError
 
 USABLE = np.arange(100) % 10 != 3
@@ -77,6 +77,22 @@ def test_changed_data_and_damaged_files_are_refused(tmp_path: Path) -> None:
             load_split(path, hydrogens(ids))
 
 
+def test_a_split_remembers_the_values_that_were_carried(tmp_path: Path) -> None:
+    path, molecules = tmp_path / "split.npz", hydrogens(np.arange(100))
+    gap = np.linspace(4.0, 9.0, 100)[:, None]
+    save_split(path, draw_split(USABLE, 50, 20), molecules.with_computed({"gap": gap}))
+    check_values(path, molecules.with_computed({"gap": gap.copy()}))
+    for other in ({"gap": np.nextafter(gap, 10)}, {"homo": gap}, {}, {"gap": gap, "homo": gap}, {"gap": gap[::-1]}):
+        with pytest.raises(DataError, match=r"hydrogens\.db: .*changed since .*split\.npz was stored"):
+            check_values(path, molecules.with_computed(other))
+    load_split(path, molecules.with_computed({"gap": 2 * gap}))  # the parts do not depend on them
+    with np.load(path) as file:
+        before = {name: file[name] for name in file.files if name != "values"}
+    np.savez(path, **before)
+    with pytest.raises(DataError, match=r"not a split file .*; start a run with another id"):
+        check_values(path, molecules)
+
+
 HELD_OUT = np.arange(100) % 7 == 0  # 15 molecules, of which 14 are usable
 
 
@@ -110,6 +126,17 @@ def test_without_a_held_out_molecule_the_split_is_the_same():
 def test_too_few_molecules_because_of_filters():
     with pytest.raises(DataError, match="only 76 can be used; 14 more are held out of training and validation; ask"):
         draw_split(USABLE, 70, 10, is_held_out=HELD_OUT)
+
+
+def test_held_out_molecules_of_a_drawn_split_move_to_the_test():
+    split = draw_split(USABLE, 50, 20, 5)
+    moved = split.holding_out(HELD_OUT)
+    trained = np.concatenate([split.train, split.validation])
+    np.testing.assert_array_equal(moved.train, split.train[~HELD_OUT[split.train]])
+    np.testing.assert_array_equal(moved.validation, split.validation[~HELD_OUT[split.validation]])
+    assert set(moved.test.tolist()) == {*split.test.tolist(), *trained[HELD_OUT[trained]].tolist()}
+    assert (np.diff(moved.test) > 0).all()
+    np.testing.assert_array_equal(moved.excluded, split.excluded)  # and what was in no part stays out
 
 
 def write_schnetpack(path: Path, train: object, validation: object, test: object) -> Path:

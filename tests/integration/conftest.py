@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import ase.db
 import numpy as np
 import pytest
 from ase import Atoms
@@ -123,6 +125,38 @@ def conditioned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run.train(recipe, say=lambda line: None).directory
 
 
+def report(command: Command, *arguments: object) -> dict:
+    """The report of a command, as its JSON has it."""
+    outcome = command("report", *arguments, "--json", "report.json")
+    assert outcome.code == 0, outcome.err
+    return json.loads(Path("report.json").read_text())
+
+
+@pytest.fixture
+def asked_for(conditioned: Path, command: Command) -> Path:
+    """A file as generation with conditions writes it, of molecules that are known: methane, methanol and a torso."""
+    outcome = command("generate", conditioned, "-n", 3, "--max-atoms", 3, *TARGETS, "-o", "generated.db")
+    assert outcome.code == 0, outcome.err
+    with ase.db.connect("generated.db") as database:
+        metadata = database.metadata
+    ours = {**metadata["gschnet_pyg"], "requested": 5, "finished": 3}
+    rows = []
+    for smiles, asked in (("C", "CH4"), ("CO", "C2H6O"), ("CO", "CH4")):
+        z, pos = coordinates(smiles)
+        counts = {"CH4": [4.0, 1.0, 0, 0, 0], "C2H6O": [6.0, 2.0, 0, 1.0, 0]}[asked]
+        info = {"target_gap": 6.0, "target_composition": np.array(counts), "target_relative_atomic_energy": 0.0}
+        rows.append(Atoms(z, pos, info=info))
+    rows[2] = rows[2][:5]  # a radical
+    rows[2].info = {
+        "target_gap": 6.0,
+        "target_composition": np.array([4.0, 1, 0, 0, 0]),
+        "target_relative_atomic_energy": 0.0,
+    }
+    path = Path("asked.db")
+    write_database(path, rows, units={"target_gap": "eV"}, metadata={"gschnet_pyg": ours})
+    return path
+
+
 def generated(path: str | Path) -> MoleculeArrays:
     """Molecules of a model that has learnt little: atoms may lie at one place."""
     return read_as_is(Path(path), progress=False)
@@ -139,11 +173,17 @@ def conformers() -> list[Atoms]:
     return molecules
 
 
-def write_measured(path: Path) -> None:
-    """Molecules with a gap, an energy of which their composition explains nearly all, and a vector of three."""
+def write_measured(path: Path, **factors: float) -> None:
+    """Molecules with a gap, an energy of which their composition explains nearly all, and a vector of three.
+
+    Args:
+        path: to write.
+        factors: by which properties are multiplied.
+    """
     molecules, random = conformers(), np.random.default_rng(1)
     for atoms in molecules:
         energy = sum(ENERGIES[symbol] for symbol in atoms.symbols) + random.normal(scale=0.05)
         gap, dipole = random.uniform(0.1, 0.3), random.normal(size=3)
-        atoms.info = {"energy": energy / Hartree, "gap": gap, "dipole_vector": dipole}
+        values = {"energy": energy / Hartree, "gap": gap, "dipole_vector": dipole}
+        atoms.info = {name: value * factors.get(name, 1.0) for name, value in values.items()}
     write_database(path, molecules, units={"energy": "Hartree", "gap": "Hartree"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -54,7 +55,24 @@ def test_what_does_not_belong_together_is_refused(command: Command, conditioned:
     refused(command("generate", plain, *arguments), "append: name the database")
     assert Path("all.db").read_bytes() == before
     assert command("report", "all.db", "--filtered", "valid.db").code == 0
-    refused(command("generate", conditioned, *arguments, *TARGETS, "-o", "valid.db"), "as it was generated")
+    refused(
+        command("generate", conditioned, *arguments, *TARGETS, "-o", "valid.db"),
+        "valid.db: holds valid molecules only",
+        "as it was generated",
+    )
+    with ase.db.connect("all.db") as found:
+        found.delete([1])
+    refused(add(command, conditioned, 4, 2, *TARGETS), "were generated", "as it was generated")
+
+
+def test_the_same_request_spelt_otherwise_is_refused(command: Command, conditioned: Path) -> None:
+    """It would give the same molecules once more."""
+    run_path = os.path.relpath(conditioned)
+    assert add(command, Path(run_path), 4, 1, *TARGETS).code == 0
+    spellings = ("-c", "gap=[6.0]", "-c", "composition=[C2H6O]", "-c", "relative_atomic_energy=[0]")
+    for directory, targets in ((conditioned, TARGETS), (Path(run_path), spellings), (conditioned, spellings)):
+        refused(add(command, directory, 5, 1, *targets), "seed 1 already", "(--seed)")
+    assert add(command, conditioned, 4, 1, "-c", "gap=[6, 7]", *TARGETS[2:]).code == 0  # others
 
 
 def test_energies_relative_to_another_fit_are_another_condition(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -198,6 +199,7 @@ def test_recipe_verbs(command: Command) -> None:
     listed = command("recipe", "list").out
     assert "qm9_fast" in listed
     assert "generate/quick" in listed
+    assert all(re.fullmatch(r"[\w/]+  +[A-Z].*[^.]\.", line) for line in listed.splitlines())  # one sentence each
     shown = yaml.safe_load(command("recipe", "show", "qm9_fast", "training.batch_size=3").out)
     assert shown["training"]["batch_size"] == 3
     assert shown["cutoffs"]["placement"] == 1.7

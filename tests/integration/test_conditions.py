@@ -104,13 +104,22 @@ def test_bad_targets_are_refused_before_any_work(
 
 def test_far_targets_warn(command: Command, conditioned: Path) -> None:
     few = ("-n", 1, "--max-atoms", 2)
-    assert "Warning" not in command("generate", conditioned, *few, *TARGETS, "-o", "near.db").out
+    assert "far outside" not in command("generate", conditioned, *few, *TARGETS, "-o", "near.db").out
     far = ("-c", "gap=60", "-c", "composition=C30H62", "-c", "relative_atomic_energy=0")
     outcome = command("generate", conditioned, *few, *far, "-o", "far.db")
     assert outcome.code == 0
     assert "Warning: gap = 60 eV lies far outside the training molecules" in outcome.out
     assert "composition = C30H62 lies far outside" in outcome.out
     assert "relative_atomic_energy" not in outcome.out
+
+
+def test_targets_that_are_larger_than_molecules_may_become_warn(command: Command, conditioned: Path) -> None:
+    """Ethanol has nine atoms."""
+    for n_atoms, is_warned in ((8, True), (9, False)):
+        outcome = command("generate", conditioned, "-n", 1, "--max-atoms", n_atoms, *TARGETS)
+        assert outcome.code == 0, outcome.err
+        expected = f"Warning: composition asks for molecules of 9 atoms, but they may have {n_atoms} at most; raise max"
+        assert (expected in outcome.out) == is_warned
 
 
 def test_more_targets_than_molecules_warn(command: Command, conditioned: Path) -> None:
@@ -219,6 +228,7 @@ def test_a_number_of_atoms_steers_the_size(command: Command, database: Path) -> 
     directory = train(command, database, "conditions=[{kind: scalar, property: n_atoms}]", "training.max_steps=2")
     outcome = command("generate", directory, "-n", 6, "--max-atoms", 3, "-c", "n_atoms=[3, 12]", "-o", "sizes.db")
     assert outcome.code == 0, outcome.err
+    assert "n_atoms asks for molecules of 12 atoms, but they may have 3 at most" in outcome.out
     molecules = generated("sizes.db")
     assert set(molecules.properties["target_n_atoms"].values[:, 0]) <= {3, 12}
     with ase.db.connect("sizes.db") as found:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import ase.db
@@ -10,11 +9,10 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from gschnet_pyg.data.sources import open_dataset
-from gschnet_pyg.data.writing import write_database, write_molecules
+from gschnet_pyg.data.writing import write_database
 from gschnet_pyg.validity.checks import ValidityOptions
 from gschnet_pyg.validity.judging import judge_all
-from tests.integration.conftest import TARGETS, Command, conformers, refused
+from tests.integration.conftest import Command, conformers, refused, report, train
 from tests.molecules import coordinates
 
 CALCULATOR = '''
@@ -28,37 +26,6 @@ class Levels(Calculator):
         super().calculate(atoms, properties, system_changes)
         self.results = {"energy": -100.0 * len(atoms), "gap": 7.0}
 '''
-
-
-def report(command: Command, *arguments: object) -> dict:
-    outcome = command("report", *arguments, "--json", "report.json")
-    assert outcome.code == 0, outcome.err
-    return json.loads(Path("report.json").read_text())
-
-
-@pytest.fixture
-def asked_for(conditioned: Path, command: Command) -> Path:
-    """A file as generation with conditions writes it, of molecules that are known: methane, methanol and a torso."""
-    outcome = command("generate", conditioned, "-n", 3, "--max-atoms", 3, *TARGETS, "-o", "generated.db")
-    assert outcome.code == 0, outcome.err
-    with ase.db.connect("generated.db") as database:
-        metadata = database.metadata
-    ours = {**metadata["gschnet_pyg"], "requested": 5, "finished": 3}
-    rows = []
-    for smiles, asked in (("C", "CH4"), ("CO", "C2H6O"), ("CO", "CH4")):
-        z, pos = coordinates(smiles)
-        counts = {"CH4": [4.0, 1.0, 0, 0, 0], "C2H6O": [6.0, 2.0, 0, 1.0, 0]}[asked]
-        info = {"target_gap": 6.0, "target_composition": np.array(counts), "target_relative_atomic_energy": 0.0}
-        rows.append(Atoms(z, pos, info=info))
-    rows[2] = rows[2][:5]  # a radical
-    rows[2].info = {
-        "target_gap": 6.0,
-        "target_composition": np.array([4.0, 1, 0, 0, 0]),
-        "target_relative_atomic_energy": 0.0,
-    }
-    path = Path("asked.db")
-    write_database(path, rows, units={"target_gap": "eV"}, metadata={"gschnet_pyg": ours})
-    return path
 
 
 def test_targets_are_compared_with_what_was_reached(command: Command, asked_for: Path) -> None:
@@ -88,13 +55,6 @@ def test_a_calculator_measures_what_does_not_follow_from_the_atoms(
     assert energy["overall"]["measured"] == 2
     assert Path("plot.png").read_bytes().startswith(b"\x89PNG")
     refused(command("report", asked_for, "--calculator", "levels_of_mine:Level"), "has no Level", "is it Levels?")
-
-
-def test_a_plot_needs_something_to_show(command: Command, database: Path) -> None:
-    outcome = command("report", database, "--plot", "plot.png", "--filtered", "valid.db", "--write-back")
-    refused(outcome, "no target could be measured")
-    assert "32 valid molecules lie in valid.db" in outcome.out  # everything else is done
-    assert not Path("plot.png").exists()
 
 
 IONS = {
@@ -184,54 +144,6 @@ def test_the_timeout_reaches_the_workers(command: Command, ions: Path, monkeypat
     refused(command("report", ions, "--timeout", 0), "timeout: must be positive")
 
 
-def test_verdicts_are_written_back(command: Command, ions: Path) -> None:
-    assert command("report", ions, "--write-back").code == 0
-    with ase.db.connect(ions) as found:
-        rows, metadata = list(found.select()), found.metadata
-    assert [row.valid for row in rows] == [False, False, False, True, False]
-    assert rows[3].smiles == "C"
-    assert "smiles" not in rows[4].key_value_pairs
-    assert rows[4].failure == "radical"
-    assert metadata["gschnet_pyg_validity"]["charges"] == [0]
-    write_molecules("ions.extxyz", [Atoms("He")])
-    refused(command("report", "ions.extxyz", "--write-back"), "ions.extxyz: only an ASE database")
-
-
-def test_filtered_molecules(command: Command, conditioned: Path) -> None:
-    """Thirty-two conformers of eight molecules, all of them in the reference; water and half of one are not."""
-    half = Atoms(*coordinates("CCCCCC"))[:9]
-    write_database("mixed.db", [*conformers(), Atoms(*coordinates("O")), half])
-    for kept, number in (("valid", 33), ("unique", 9), ("unseen", 1), ("novel", 1)):
-        outcome = command("report", "mixed.db", "--reference", conditioned, "--filtered", f"{kept}.db", "--keep", kept)
-        assert outcome.code == 0, outcome.err
-        assert f"{number} {kept} molecules lie in {kept}.db" in outcome.out
-        assert len(open_dataset(f"{kept}.db")) == number
-    with ase.db.connect("novel.db") as found:
-        (row,) = found.select()
-    assert (row.formula, row.smiles) == ("H2O", "O")
-    outcome = command("report", "mixed.db", "--filtered", "valid.sdf")
-    assert outcome.code == 0, outcome.err
-    assert len(open_dataset("valid.sdf")) == 33
-
-
-@pytest.mark.parametrize(
-    ("options", "facts"),
-    [
-        (("--filtered", "there.db"), "there.db: exists already"),
-        (("--filtered", "new.cif"), "new.cif: cannot write a file of this kind"),
-        (("--filtered", "new.db", "--keep", "novel"), "--reference"),
-        (("--plot", "plot.txt"), "plot.txt: a plot ends in"),
-        (("--json", "nowhere/x.json"), "nowhere/x.json: cannot be written"),
-    ],
-)
-def test_what_cannot_be_written_is_refused_before_judging(
-    command: Command, database: Path, options: tuple[str, ...], facts: str
-) -> None:
-    Path("there.db").write_text("")
-    refused(command("report", database, *options), facts)
-    assert not Path(f"{database}.verdicts.json").exists()
-
-
 def test_a_split_tells_unseen_from_novel(command: Command, database: Path, conditioned: Path) -> None:
     """SchNetPack's file says which molecules of the reference were seen."""
     reference = Path("reference.db")
@@ -254,3 +166,42 @@ def test_molecules_that_the_run_has_seen(command: Command, conditioned: Path) ->
     rates = report(command, conditioned.parent / "measured.db", "--reference", conditioned)["rdkit"]
     assert rates["valid_unique"]["count"] == 8
     assert rates["unseen"]["count"] == rates["novel"]["count"] == 0
+
+
+def test_the_split_of_another_run(command: Command, conditioned: Path, measured: Path) -> None:
+    """The reference is the data of a run; which of its molecules were seen, another run or SchNetPack's file says."""
+    new = [Atoms(*coordinates(smiles)) for smiles in ("C", "CO", "CC=O", "CCCCCC", "O")]
+    write_database("new.db", new)
+    without_hexane = ("split.hold_out=[n_atoms > 19]", "split.train=16", "split.test=null", "training.max_steps=1")
+    other = train(command, measured, *without_hexane)
+    np.savez("theirs.npz", train_idx=[0], val_idx=[1], test_idx=[2, 3])
+
+    def counts(*options: object) -> tuple[int, int]:
+        rates = report(command, "new.db", "--reference", *options)["rdkit"]
+        return rates["unseen"]["count"], rates["novel"]["count"]
+
+    assert counts(conditioned) == (1, 1)  # water
+    assert counts(conditioned, "--split", conditioned) == counts(conditioned)
+    assert counts(conditioned, "--split", other) == counts(conditioned, "--split", other / "split.npz") == (2, 1)
+    assert counts(conditioned, "--split", "theirs.npz") == (3, 1)
+    assert counts(measured, "--split", other) == (2, 1)
+    np.savez("theirs.npz", train_idx=[99], val_idx=[1], test_idx=[])
+    refused(
+        command("report", "new.db", "--reference", conditioned, "--split", "theirs.npz"), "theirs.npz: train_idx names"
+    )
+
+
+def test_the_demo_calculator_measures_conditions_of_the_demo_set(command: Command, database: Path) -> None:
+    given = ("conditions=[{kind: scalar, property: mmff94_energy}]", "training.max_steps=1")
+    energies = [{"mmff94_energy": value} for value in np.linspace(0.0, 5.0, 32)]
+    write_database("named.db", conformers(), energies, {"mmff94_energy": "eV"})
+    directory = train(command, Path("named.db"), *given)
+    arguments = ("-n", 3, "--max-atoms", 4, "-c", "mmff94_energy=1", "-o", "generated.db")
+    assert command("generate", directory, *arguments).code == 0
+    with ase.db.connect("generated.db") as found:
+        ours = {**found.metadata["gschnet_pyg"], "requested": 1, "finished": 1}
+    methane = Atoms(*coordinates("C"), info={"target_mmff94_energy": 1.0})
+    write_database("methane.db", [methane], units={"target_mmff94_energy": "eV"}, metadata={"gschnet_pyg": ours})
+    (target,) = report(command, "methane.db", "--calculator", "demo")["targets"]
+    assert (target["name"], target["measured"], target["reason"]) == ("mmff94_energy", 1, None)
+    assert target["overall"]["mean"] == pytest.approx(0, abs=0.01)  # MMFF94 does not strain methane

@@ -15,7 +15,7 @@ from gschnet_pyg.contracts import PlacementSteps
 from gschnet_pyg.model.storage import load_model
 from gschnet_pyg.run_directory import RunDirectory
 from gschnet_pyg.training.module import PlacementTraining
-from tests.integration.conftest import Command, train, train_again
+from tests.integration.conftest import Command, refused, train, train_again, write_measured
 
 
 @pytest.mark.parametrize("limit", ["training.max_epochs=2", "training.max_steps=2", "training.max_minutes=0.001"])
@@ -79,10 +79,45 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
         return plain_step(self, steps, batch_idx)
 
     monkeypatch.setattr(PlacementTraining, "training_step", interrupted_step)
+    on_interrupt = signal.getsignal(signal.SIGINT)
     outcome = train_again(command, database, *settings, name="pieces")
     assert outcome.code == 130
-    assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+    assert signal.getsignal(signal.SIGINT) is on_interrupt
     assert "Interrupted. The same command with run.id=pieces goes on where it stopped." in outcome.out
     pieces = train(command, database, *settings, name="pieces")
     last = [RunDirectory(path).read_checkpoint("last") for path in (whole, pieces)]
     assert equal(last[0]["current_model_state"], last[1]["current_model_state"])
+
+
+def test_a_run_goes_on_with_the_same_values_only(command: Command, measured: Path) -> None:
+    """Atoms, ids and recipe are the same; what the model was learning from has changed."""
+    conditions = (
+        "properties.relative_atomic_energy={energy: energy}",
+        "conditions=[{kind: scalar, property: gap},{kind: scalar, property: relative_atomic_energy}]",
+    )
+    directory = train(command, measured, *conditions, "training.max_steps=2")
+    before, original = (directory / "split.npz").read_bytes(), measured.read_bytes()
+    for name, is_read in (("gap", True), ("energy", True), ("dipole_vector", False)):
+        measured.unlink()
+        write_measured(measured, **{name: 1.5})
+        outcome = train_again(command, measured, *conditions, "training.max_steps=4")
+        if is_read:
+            refused(outcome, "measured.db: gap, relative_atomic_energy changed since", "another id")
+        else:
+            assert outcome.code == 0, outcome.err
+    measured.write_bytes(original)
+    assert train_again(command, measured, *conditions, "training.max_steps=6").out.startswith("Resuming ")
+    assert (directory / "split.npz").read_bytes() == before
+
+
+def test_a_run_goes_on_with_the_same_noise(command: Command, database: Path) -> None:
+    noise = ("training.position_noise=0.1", "training.origin_noise=0.1")
+    constant = "training.schedule={kind: constant}"
+    whole = train(command, database, *noise, constant, "training.max_steps=6", name="whole")
+    for steps in (4, 6):
+        pieces = train(command, database, *noise, constant, f"training.max_steps={steps}", name="pieces")
+    last = [RunDirectory(path).read_checkpoint("last")["state_dict"] for path in (whole, pieces)]
+    assert equal(*last)
+    for part in ("training.position_noise", "training.origin_noise"):
+        outcome = train_again(command, database, *noise, constant, f"{part}=0.2", name="pieces")
+        refused(outcome, f"{part}: differs from")

@@ -185,6 +185,8 @@ def test_every_setting_of_the_optimisation_counts(command: Command, database: Pa
         "clip": "training.gradient_clip=1e-8",
         "average": "training.ema_decay=null",
         "batch": "training.batch_size=4",
+        "noise": "training.position_noise=0.05",
+        "origin": "training.origin_noise=0.05",
         "plateau": "training.schedule={kind: cosine, warmup_steps: 4}",
     }
     weights = []
@@ -280,3 +282,6 @@ def test_an_id_is_made_up_or_comes_from_slurm(
     assert train_again(command, database, SHORT, name="null").code == 0
     (directory,) = Path("runs").iterdir()
     assert directory.name.startswith("qm9_fast-4711-")
+    assert RunDirectory(directory).recipe().run.id == directory.name
+    # under that id the stored recipe resumes the run
+    assert command("train", directory / "recipe.yaml").out.startswith(f"Resuming {directory}")

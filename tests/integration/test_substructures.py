@@ -176,6 +176,7 @@ def test_appended_with_another_substructure(command: Command, without_origin: Pa
         (("--start", "fragments.db", "start.finished=[0, 1]", "start.rows=[1]"), ("leave one unfinished",)),
         (("--start", "fragments.db", "start.finished=[0]", "start.open_atoms=[1]"), ("finished, open_atoms",)),
         (("--start", "fragments.db", "start.origin=[0, 1]"), ("start.origin",)),
+        (("--start", "fragments.db", "start.origin=[0, 0, 1]"), ("start.origin", "without the origin token")),
         (("--start", "fragments.db", "--max-atoms", 10), ("max_atoms", "has 20 atoms")),
         (("--start", "fragments.db", "start.row=[1]"), ("start.row: unknown key; did you mean 'rows'?",)),
     ],

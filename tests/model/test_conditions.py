@@ -154,6 +154,15 @@ def test_embeddings_are_stacked_in_the_given_order() -> None:
     assert ConditionEmbedding((GAP, FINGERPRINT)).properties == ("gap", "fingerprint")
 
 
+def test_scale_multiplies_the_mixed_features() -> None:
+    torch.manual_seed(0)
+    plain = ConditionEmbedding([GAP], Mixing(2, 8))
+    scaled = ConditionEmbedding([GAP], Mixing(2, 8, scale=10.0))
+    scaled.load_state_dict(plain.state_dict())
+    values = {"gap": torch.tensor([[4.0], [6.5]])}
+    torch.testing.assert_close(scaled(values), 10.0 * plain(values))
+
+
 def test_all_kinds_together_learn() -> None:
     """Every weight hears of every loss; none is left out of the sum."""
     torch.manual_seed(0)
