@@ -70,9 +70,9 @@ def train(recipe: Recipe, say: Say = print) -> TrainingResult:
     prepared = prepare(recipe, open_source(recipe), directory.split_file)
     if directory.split_file.is_file():
         check_values(directory.split_file, prepared.molecules)
-    else:
+    directory.store_recipe(prepared.recipe)  # first, so that a split never lies there without the recipe it is of
+    if not directory.split_file.is_file():
         save_split(directory.split_file, prepared.parts, prepared.molecules)
-    directory.store_recipe(prepared.recipe)
     module = training_module(prepared.recipe, prepared.conditions)
     _say_what_begins(prepared, directory, module, resumes, say)
     # what was computed lies in the cache by now, and travels along
