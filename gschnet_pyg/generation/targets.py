@@ -88,7 +88,8 @@ def _known(condition: Condition) -> Ranges:
         return condition.observed
     low, high = condition.observed[0]
     reach = condition.spacing / 2
-    return ((max(low, condition.minimum - reach), min(high, condition.maximum + reach)),)
+    known = (max(low, condition.minimum - reach), min(high, condition.maximum + reach))
+    return (known,) if known[0] < known[1] else condition.observed
 
 
 def _is_far(value: float, low: float, high: float) -> bool:
