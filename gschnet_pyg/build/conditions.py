@@ -19,18 +19,18 @@ from gschnet_pyg.build.properties import (
     with_counted,
     with_relative_energy,
 )
+from gschnet_pyg.data.comparisons import COMPOSITION, N_ATOMS
 from gschnet_pyg.data.connectivity import connected
 from gschnet_pyg.data.dataset import MoleculeDataset
-from gschnet_pyg.data.filters import COMPOSITION, N_ATOMS
 from gschnet_pyg.data.splits import Split
 from gschnet_pyg.errors import DataError, RecipeError
 from gschnet_pyg.model.conditions import (
-    HYDROGEN,
     CompositionCondition,
     Condition,
     Ranges,
     ScalarCondition,
     VectorCondition,
+    counted_places,
 )
 from gschnet_pyg.recipe import Recipe
 from gschnet_pyg.recipe_sections.model import CompositionSettings, ScalarSettings, VectorSettings
@@ -152,10 +152,10 @@ def _composition(
     recipe: Recipe, settings: CompositionSettings, counts: np.ndarray, shared: Mapping[str, Any]
 ) -> CompositionCondition:
     types = recipe.atoms.types
-    is_counted = [not (settings.skip_hydrogen and z == HYDROGEN) for z in types]
-    if not any(is_counted):
+    counted = counted_places(types, settings.skip_hydrogen)
+    if not counted:
         raise RecipeError("conditions: composition: hydrogen is the only atom type; drop skip_hydrogen")
-    total = counts[:, is_counted].sum(axis=1, keepdims=True)
+    total = counts[:, counted].sum(axis=1, keepdims=True)
     count = ScalarCondition(name=N_ATOMS, observed=_ranges(total), **settings.count.model_dump())
     return CompositionCondition(
         **shared,

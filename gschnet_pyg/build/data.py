@@ -10,9 +10,10 @@ import numpy as np
 from gschnet_pyg.build.model import cutoffs, growth, vocabulary
 from gschnet_pyg.contracts import Noise
 from gschnet_pyg.data.checks import check_elements
+from gschnet_pyg.data.comparisons import parse_filters
 from gschnet_pyg.data.datamodule import Loading, MoleculeDataModule
 from gschnet_pyg.data.dataset import MoleculeDataset
-from gschnet_pyg.data.filters import held_out, parse_filters
+from gschnet_pyg.data.filters import held_out
 from gschnet_pyg.data.qm9 import open_qm9
 from gschnet_pyg.data.sources import DEMO, open_dataset
 from gschnet_pyg.data.splits import Split, draw_split, load_split, read_split

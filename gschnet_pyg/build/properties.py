@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from gschnet_pyg.build.data import dataset
+from gschnet_pyg.data.comparisons import COMPOSITION, N_ATOMS, N_HEAVY_ATOMS, Filters, parse_filters, properties_needed
 from gschnet_pyg.data.dataset import Column, MoleculeDataset
-from gschnet_pyg.data.filters import COMPOSITION, N_ATOMS, N_HEAVY_ATOMS, Filters, parse_filters, properties_needed
 from gschnet_pyg.data.fingerprints import fingerprints
 from gschnet_pyg.data.properties import RelativeAtomicEnergy, atom_counts, compositions, heavy_atom_counts
 from gschnet_pyg.errors import DataError, RecipeError

@@ -126,7 +126,7 @@ class CompositionCondition(Condition):
     @property
     def counted(self) -> tuple[int, ...]:
         """Places of the types that the model sees: all but hydrogen where that is skipped."""
-        return tuple(place for place, z in enumerate(self.atom_types) if not (self.skip_hydrogen and z == HYDROGEN))
+        return counted_places(self.atom_types, self.skip_hydrogen)
 
     @property
     def n_features(self) -> int:
@@ -148,6 +148,11 @@ class Mixing:
     layers: int = 5
     width: int = 128
     scale: float = 1.0
+
+
+def counted_places(atom_types: Sequence[int], skip_hydrogen: bool) -> tuple[int, ...]:
+    """Places of the types that a composition counts."""
+    return tuple(place for place, z in enumerate(atom_types) if not (skip_hydrogen and z == HYDROGEN))
 
 
 def conditions_from_json(descriptions: Sequence[Mapping[str, Any]]) -> tuple[Condition, ...]:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from gschnet_pyg.data.comparisons import parse_filters
 from gschnet_pyg.errors import RecipeError
 from gschnet_pyg.recipe_sections.base import Count, OptionalSize, PropertyName, Section, Size
 
@@ -98,8 +99,6 @@ class SplitSettings(Section):
         entries = (value,) if isinstance(value, str) else value
         if not entries or not isinstance(entries, (list, tuple)):
             return entries
-        from gschnet_pyg.data.filters import parse_filters  # brings torch, which few recipes need
-
         try:
             parse_filters(entries)
         except RecipeError as error:

@@ -12,8 +12,9 @@ from ase import Atoms, units
 from ase.build import molecule
 
 from gschnet_pyg.data.arrays import Collector
+from gschnet_pyg.data.comparisons import Comparison, parse_comparison, parse_filters, properties_needed
 from gschnet_pyg.data.dataset import MoleculeDataset
-from gschnet_pyg.data.filters import Comparison, held_out, parse_comparison, parse_filters, properties_needed
+from gschnet_pyg.data.filters import held_out
 from gschnet_pyg.data.sources import open_dataset
 from gschnet_pyg.errors import DataError, RecipeError
 
