@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from torch import Tensor
@@ -177,23 +177,55 @@ class Trajectory:
     n_placed: np.ndarray
 
 
+class PairTable(NamedTuple):
+    """Who hears whom, for every two sites of a molecule: messages as one batched product.
+
+    The padded table has one slot for each of ``n_molecules`` x ``max_steps`` x ``max_sites``.
+
+    Attributes:
+        max_steps, max_sites: of a molecule, int.
+        filter_row: ``[n_molecules, max_sites, max_sites]`` row of the filter of two sites, or ``n_pairs`` (no message).
+        pair_slot: ``[2, n_pairs]`` the two places of every pair in ``filter_row``, flat.
+        node_slot: ``[n_nodes]`` slot of every node.
+        slot_node: ``[n_slots]`` node in every slot, or ``n_nodes`` (empty).
+    """
+
+    max_steps: int
+    max_sites: int
+    filter_row: Tensor
+    pair_slot: Tensor
+    node_slot: Tensor
+    slot_node: Tensor
+
+
+class PairList(NamedTuple):
+    """Who hears whom, for every step, pair and direction: messages gathered.
+
+    Attributes:
+        receiver, sender: ``[E]`` nodes.
+        filter_row: ``[E]`` row of the filter.
+    """
+
+    receiver: Tensor
+    sender: Tensor
+    filter_row: Tensor
+
+
 class PlacementSteps(Data):
     """A batch of prediction steps over the molecules they belong to; what the model reads.
 
     A *site* is the origin (site 0) or an atom in placement order (sites 1, 2, ...), so that every
     step sees a prefix of its molecule's sites. A *node* is one site seen by one step; the focus
-    tokens, one per step, are counted after all nodes. Messages run on a padded table with one slot
-    for each of ``n_molecules`` x ``max_steps`` x ``max_sites``. Where a model has no origin, site 0 stays, but it
+    tokens, one per step, are counted after all nodes. Where a model has no origin, site 0 stays, but it
     exchanges no messages and predicts nothing.
 
     Attributes:
-        n_molecules, n_steps, max_steps, max_sites: sizes, int.
+        n_molecules, n_steps: sizes, int.
         pair_distance: ``[n_pairs]`` Å, pairs of sites inside the model cutoff, each once.
-        filter_row: ``[n_molecules, max_sites, max_sites]`` row of the filter of two sites: a pair,
-            or ``n_pairs`` on the diagonal (distance zero), or ``n_pairs + 1`` (no message).
+        pairs: who hears whom, in the form that is faster for the shape of the batch.
         node_type: ``[n_nodes]`` node type of the vocabulary.
-        node_slot: ``[n_nodes]`` slot of the padded table.
-        focus_slot: ``[n_steps]`` slot of the site that carries the focus token.
+        node_step, node_site: ``[n_nodes]`` step, and site of its molecule; ascending.
+        focus_node: ``[n_steps]`` node that carries the focus token.
         step_molecule: ``[n_steps]`` molecule of every step.
         predictor_node: ``[n_predictors]`` node, or ``n_nodes + step`` for a focus token.
         predictor_step: ``[n_predictors]`` step.
@@ -206,13 +238,12 @@ class PlacementSteps(Data):
 
     n_molecules: int
     n_steps: int
-    max_steps: int
-    max_sites: int
     pair_distance: Tensor
-    filter_row: Tensor
+    pairs: PairTable | PairList
     node_type: Tensor
-    node_slot: Tensor
-    focus_slot: Tensor
+    node_step: Tensor
+    node_site: Tensor
+    focus_node: Tensor
     step_molecule: Tensor
     predictor_node: Tensor
     predictor_step: Tensor

@@ -11,7 +11,8 @@ import torch
 from gschnet_pyg.contracts import Cutoffs, PlacementSteps, Vocabulary
 from gschnet_pyg.generation.starts import FROM_NOTHING, Start
 from gschnet_pyg.neighbors import neighbors
-from gschnet_pyg.trajectory.steps import PlacedAtoms, StepTable, expand_steps
+from gschnet_pyg.trajectory.connections import StepTable
+from gschnet_pyg.trajectory.steps import PlacedAtoms, expand_steps
 
 
 @dataclass

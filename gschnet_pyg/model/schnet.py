@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from gschnet_pyg.contracts import PlacementSteps
+from gschnet_pyg.model.messages import messages
 from gschnet_pyg.model.radial import GaussianBasis, ShiftedSoftplus, cosine_cutoff, dense
 
 
@@ -48,7 +49,7 @@ class SchNet(nn.Module):
             ``[n_nodes + n_steps, n_features]``: all nodes, then the focus token of every step.
         """
         n_types = self.embedding.num_embeddings
-        focus_type = steps.focus_slot.new_full((steps.n_steps,), n_types - 1)
+        focus_type = steps.focus_node.new_full((steps.n_steps,), n_types - 1)
         x: Tensor = self.embedding(torch.cat([steps.node_type, focus_type]))
         # one more distance than pairs: the filter between the focus token and the atom it sits on
         distance = torch.cat([steps.pair_distance, steps.pair_distance.new_zeros(1)]).to(x.dtype)
@@ -76,37 +77,6 @@ class Interaction(nn.Module):
     def forward(self, x: Tensor, expansion: Tensor, envelope: Tensor, steps: PlacementSteps) -> Tensor:
         """Update ``[n_nodes + n_steps, F]`` from the filters of ``[n_pairs + 1]`` distances."""
         filters = self.filter_net(expansion) * envelope
-        update: Tensor = self.out_of_filters(messages(self.into_filters(x), filters, steps))
+        heard = messages(self.into_filters(x), filters[:-1], filters[-1], steps.focus_node, steps.pairs)
+        update: Tensor = self.out_of_filters(heard)
         return update
-
-
-def messages(h: Tensor, filters: Tensor, steps: PlacementSteps) -> Tensor:
-    """Sum the filtered features of all neighbours, for every node and focus token.
-
-    The focus token is added to the site it sits on before one batched product per molecule and
-    feature, with the filter at distance zero on the diagonal. A node's own share then leaves its sum;
-    what remains of the diagonal is the message between the token and its site.
-
-    Args:
-        h: ``[n_nodes + n_steps, F]`` features, nodes first.
-        filters: ``[n_pairs + 1, F]``; the last row is the filter at distance zero.
-        steps: the batch.
-
-    Returns:
-        ``[n_nodes + n_steps, F]``.
-    """
-    n_features = h.shape[1]
-    n_slots = steps.n_molecules * steps.max_steps * steps.max_sites
-    nodes, tokens = torch.split(h, [len(steps.node_slot), steps.n_steps])
-    padded = h.new_zeros(n_slots, n_features).index_copy(0, steps.node_slot, nodes)
-    padded = padded.index_add(0, steps.focus_slot, tokens)
-
-    rows = torch.cat([filters, filters.new_zeros(1, n_features)])
-    table = rows.index_select(0, steps.filter_row.flatten())
-    product = torch.einsum(
-        "bsjf,bijf->bsif",
-        padded.view(steps.n_molecules, steps.max_steps, steps.max_sites, n_features),
-        table.view(steps.n_molecules, steps.max_sites, steps.max_sites, n_features),
-    ).reshape(n_slots, n_features)
-    everywhere = product.index_select(0, torch.cat([steps.node_slot, steps.focus_slot]))
-    return everywhere - h * filters[-1]

@@ -12,8 +12,9 @@ from torch_geometric.data import Data
 from gschnet_pyg.contracts import Cutoffs, Growth, Noise, PlacementSteps, Trajectory, Vocabulary
 from gschnet_pyg.errors import DisconnectedMolecule
 from gschnet_pyg.neighbors import Neighbors, Pairs, neighbors
+from gschnet_pyg.trajectory.connections import StepTable
 from gschnet_pyg.trajectory.sample import draw_steps, draw_trajectory, ranked_neighbors
-from gschnet_pyg.trajectory.steps import PlacedAtoms, StepTable, expand_steps
+from gschnet_pyg.trajectory.steps import PlacedAtoms, expand_steps
 
 
 class PlacementCollate:

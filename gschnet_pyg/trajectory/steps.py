@@ -9,6 +9,7 @@ import torch
 
 from gschnet_pyg.contracts import PlacementSteps, Vocabulary
 from gschnet_pyg.neighbors import Pairs
+from gschnet_pyg.trajectory.connections import SitePairs, StepTable, connect, ranges
 
 
 @dataclass(frozen=True)
@@ -27,21 +28,6 @@ class PlacedAtoms:
     ptr: np.ndarray
     model_pairs: Pairs
     prediction_pairs: Pairs
-
-
-@dataclass(frozen=True)
-class StepTable:
-    """Which steps to expand, over molecules whose atoms stand in placement order.
-
-    Attributes:
-        molecule: ``[S]`` molecule of every step, ascending.
-        n_placed: ``[S]`` number of atoms in place.
-        focus: ``[S]`` placement number of the focused atom, ``-1`` for the origin.
-    """
-
-    molecule: np.ndarray
-    n_placed: np.ndarray
-    focus: np.ndarray
 
 
 def expand_steps(
@@ -63,43 +49,39 @@ def expand_steps(
         PlacementSteps without labels, on the CPU, distances in float32.
     """
     sites = _Sites(atoms, vocabulary, has_origin)
-    filter_row, pair_distance = sites.filters(atoms.model_pairs, model_cutoff)
-    predicts = sites.predicts(atoms.prediction_pairs)
-
-    n_steps, focus_site = len(table.molecule), table.focus + 1
-    n_visible = table.n_placed + 1
-    node_step = np.repeat(np.arange(n_steps), n_visible)
-    node_site = np.arange(len(node_step)) - np.repeat(np.cumsum(n_visible) - n_visible, n_visible)
-    node_molecule = table.molecule[node_step]
-
-    steps_per_molecule = np.bincount(table.molecule, minlength=sites.n_molecules)
-    rank = np.arange(n_steps) - (np.cumsum(steps_per_molecule) - steps_per_molecule)[table.molecule]
-    max_steps = int(steps_per_molecule.max(initial=1))
-    first_slot = (table.molecule * max_steps + rank) * sites.max_sites
-
-    at_predictor = np.flatnonzero(predicts[node_molecule, focus_site[node_step], node_site])
-    predictor_step = np.concatenate([node_step[at_predictor], np.arange(n_steps)])
+    near = sites.pairs(atoms.model_pairs, model_cutoff)
+    nodes = _Nodes(table)
+    focus_site = table.focus + 1
+    predictor = sites.predictors(atoms.prediction_pairs, table, nodes)
     focus_pos = sites.pos[table.molecule, focus_site]
-    site_pos = sites.pos[node_molecule[at_predictor], node_site[at_predictor]]
+    predictor_step, predictor_site = nodes.step[predictor], nodes.site[predictor]
+    predictor_pos = sites.pos[table.molecule[predictor_step], predictor_site] - focus_pos[predictor_step]
+    n_steps, every_step = len(table.molecule), np.arange(len(table.molecule))
     return PlacementSteps(
         n_molecules=sites.n_molecules,
         n_steps=n_steps,
-        max_steps=max_steps,
-        max_sites=sites.max_sites,
-        pair_distance=torch.as_tensor(pair_distance, dtype=torch.float32),
-        filter_row=torch.as_tensor(filter_row),
-        node_type=torch.as_tensor(sites.type[node_molecule, node_site]),
-        node_slot=torch.as_tensor(first_slot[node_step] + node_site),
-        focus_slot=torch.as_tensor(first_slot + focus_site),
+        pair_distance=torch.as_tensor(near.distance, dtype=torch.float32),
+        pairs=connect(near, table, nodes.first, sites.n_molecules, sites.max_sites),
+        node_type=torch.as_tensor(sites.type[table.molecule[nodes.step], nodes.site]),
+        node_step=torch.as_tensor(nodes.step),
+        node_site=torch.as_tensor(nodes.site),
+        focus_node=torch.as_tensor(nodes.first + focus_site),
         step_molecule=torch.as_tensor(table.molecule),
-        predictor_node=torch.as_tensor(np.concatenate([at_predictor, len(node_step) + np.arange(n_steps)])),
-        predictor_step=torch.as_tensor(predictor_step),
-        predictor_pos=torch.as_tensor(
-            np.concatenate([site_pos - focus_pos[node_step[at_predictor]], np.zeros((n_steps, 3))]),
-            dtype=torch.float32,
-        ),
+        predictor_node=torch.as_tensor(np.concatenate([predictor, len(nodes.step) + every_step])),
+        predictor_step=torch.as_tensor(np.concatenate([predictor_step, every_step])),
+        predictor_pos=torch.as_tensor(np.concatenate([predictor_pos, np.zeros((n_steps, 3))]), dtype=torch.float32),
         conditions={},
     )
+
+
+class _Nodes:
+    """Nodes of all steps: step and site of each, and the first node of every step."""
+
+    def __init__(self, table: StepTable) -> None:
+        n_visible = table.n_placed + 1
+        self.first = np.cumsum(n_visible) - n_visible
+        self.step = np.repeat(np.arange(len(n_visible)), n_visible)
+        self.site = np.arange(len(self.step)) - self.first[self.step]
 
 
 class _Sites:
@@ -117,28 +99,31 @@ class _Sites:
         self.pos = np.zeros((self.n_molecules, self.max_sites, 3))
         self.pos[self.molecule, self.site] = atoms.pos
 
-    def filters(self, pairs: Pairs, cutoff: float) -> tuple[np.ndarray, np.ndarray]:
-        """Filter rows of all pairs of sites, and the distances of the pairs; the origin's pairs come last."""
+    def pairs(self, pairs: Pairs, cutoff: float) -> SitePairs:
+        """Pairs of atoms, and those of the origin with the atoms inside the cutoff."""
         first, second = pairs.first.numpy(), pairs.second.numpy()
         from_origin = np.linalg.norm(self.pos[self.molecule, self.site], axis=1)
         near_origin = np.flatnonzero((from_origin < cutoff) & self.has_origin)
-        distance = np.concatenate([pairs.distance.numpy(), from_origin[near_origin]])
-        row = np.full((self.n_molecules, self.max_sites, self.max_sites), len(distance) + 1)
-        everyone = np.arange(self.max_sites)
-        row[:, everyone, everyone] = len(distance)
         a = np.concatenate([self.site[first], np.zeros(len(near_origin), dtype=np.int64)])
         b = np.concatenate([self.site[second], self.site[near_origin]])
         molecule = np.concatenate([self.molecule[first], self.molecule[near_origin]])
-        row[molecule, a, b] = row[molecule, b, a] = np.arange(len(distance))
-        return row, distance
+        distance = np.concatenate([pairs.distance.numpy(), from_origin[near_origin]])
+        earlier, later = np.minimum(a, b), np.maximum(a, b)
+        order = np.argsort(molecule * self.max_sites + later, kind="stable")
+        return SitePairs(molecule[order], earlier[order], later[order], distance[order])
 
-    def predicts(self, pairs: Pairs) -> np.ndarray:
-        """``[M, focus site, site]``: does the site take part in the prediction around the focus?"""
+    def predictors(self, pairs: Pairs, table: StepTable, nodes: _Nodes) -> np.ndarray:
+        """Nodes that take part in a prediction, ascending: the focused atom, the origin, and the focus's neighbours."""
         first, second = pairs.first.numpy(), pairs.second.numpy()
-        table = np.zeros((self.n_molecules, self.max_sites, self.max_sites), dtype=bool)
-        everyone = np.arange(self.max_sites)
-        table[:, everyone, everyone] = True
-        table[:, :, 0] |= self.has_origin
-        molecule, a, b = self.molecule[first], self.site[first], self.site[second]
-        table[molecule, a, b] = table[molecule, b, a] = True
-        return table
+        place = self.molecule * self.max_sites + self.site
+        key = np.concatenate([place[first], place[second]])
+        order = np.argsort(key, kind="stable")
+        key, neighbor = key[order], self.site[np.concatenate([second, first])[order]]
+        focus_place = table.molecule * self.max_sites + table.focus + 1
+        step, found = ranges(np.searchsorted(key, focus_place), np.searchsorted(key, focus_place, side="right"))
+        site = neighbor[found]
+        is_visible = site <= table.n_placed[step]
+        chosen = [nodes.first + table.focus + 1, nodes.first[step[is_visible]] + site[is_visible]]
+        if self.has_origin:
+            chosen.append(nodes.first[table.focus >= 0])
+        return np.sort(np.concatenate(chosen))

@@ -77,7 +77,8 @@ def test_batches_move_between_devices_as_one(dataset: MoleculeDataset) -> None:
     batch = next(iter(datamodule(dataset).train_dataloader()))
     assert isinstance(batch, PlacementSteps)
     moved = batch.to("meta")
-    assert moved.filter_row.device.type == "meta"
+    assert moved.pair_distance.device.type == "meta"
+    assert {part.device.type for part in moved.pairs if isinstance(part, torch.Tensor)} == {"meta"}
     assert moved.n_steps == 6
     with pytest.raises(TypeError, match="collate molecules"):
         batch.__inc__("next_class", None)

@@ -5,33 +5,38 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gschnet_pyg.contracts import PlacementSteps
+from gschnet_pyg.contracts import PairList, PlacementSteps
 from gschnet_pyg.model.radial import cosine_cutoff
 from gschnet_pyg.model.schnet import SchNet
 
 
-def step_nodes(steps: PlacementSteps, step: int) -> tuple[Tensor, Tensor]:
-    """Nodes of a step (the focus token last), and the site each of them sits on."""
-    first = int(steps.focus_slot[step]) // steps.max_sites * steps.max_sites
-    nodes = torch.nonzero((steps.node_slot >= first) & (steps.node_slot < first + steps.max_sites)).squeeze(1)
-    sites = torch.cat([steps.node_slot[nodes] - first, steps.focus_slot[step : step + 1] - first])
-    return torch.cat([nodes, torch.tensor([len(steps.node_type) + step])]), sites
+def neighbor_pairs(steps: PlacementSteps) -> tuple[Tensor, Tensor, Tensor]:
+    """Who hears whom among the nodes, in whichever form the batch says it: receiver, sender, row of the filter."""
+    pairs = steps.pairs
+    if isinstance(pairs, PairList):
+        return pairs.receiver, pairs.sender, pairs.filter_row
+    nodes = torch.arange(len(steps.node_type))
+    i, j = torch.nonzero(steps.node_step[:, None] == steps.node_step, as_tuple=True)
+    row = pairs.filter_row[steps.step_molecule[steps.node_step[i]], steps.node_site[i], steps.node_site[j]]
+    is_near = row < len(steps.pair_distance)
+    return nodes[i][is_near], nodes[j][is_near], row[is_near]
 
 
 def edge_list(steps: PlacementSteps) -> tuple[Tensor, Tensor, Tensor]:
     """Every directed edge of every step: receiving node, sending node, distance."""
-    receivers, senders, distances = [], [], []
-    length = torch.cat([steps.pair_distance, torch.tensor([0.0, torch.inf])])
-    for step in range(steps.n_steps):
-        nodes, sites = step_nodes(steps, step)
-        row = steps.filter_row[steps.step_molecule[step]][sites][:, sites]
-        distance = length[row]
-        distance.fill_diagonal_(torch.inf)
-        i, j = torch.nonzero(torch.isfinite(distance), as_tuple=True)
-        receivers.append(nodes[i])
-        senders.append(nodes[j])
-        distances.append(distance[i, j])
-    return torch.cat(receivers), torch.cat(senders), torch.cat(distances)
+    receiver, sender, row = neighbor_pairs(steps)
+    tokens, site = len(steps.node_type) + torch.arange(steps.n_steps), steps.focus_node
+    edges = [(receiver, sender, steps.pair_distance[row])]
+    for heard, place in ((receiver, sender), (sender, receiver)):  # the token is where its site is
+        for step in range(steps.n_steps):
+            here = place == site[step]
+            token = tokens[step].expand(int(here.sum()))
+            ends = (heard[here], token) if place is sender else (token, heard[here])
+            edges.append((*ends, steps.pair_distance[row[here]]))
+    nothing = torch.zeros(steps.n_steps)
+    edges += [(tokens, site, nothing), (site, tokens, nothing)]
+    i, j, distance = (torch.cat(column) for column in zip(*edges, strict=True))
+    return i, j, distance
 
 
 def schnet_by_edges(schnet: SchNet, steps: PlacementSteps) -> Tensor:

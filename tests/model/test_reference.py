@@ -9,6 +9,7 @@ import torch
 from gschnet_pyg.contracts import PlacementSteps
 from gschnet_pyg.neighbors import Pairs, neighbors
 from gschnet_pyg.training.losses import placement_loss
+from tests.model.edge_list import edge_list
 from tests.reference import CUTOFFS, N_MOLECULES, VOCABULARY, ReferenceCase, read_case
 
 pytestmark = pytest.mark.shared
@@ -36,11 +37,7 @@ def test_neighbors_are_equal(case: ReferenceCase) -> None:
 
 def rows_of(steps: PlacementSteps) -> tuple[np.ndarray, np.ndarray]:
     """Step, and place within it (0 focus, 1 origin, 2.. atoms in placement order), of every node and token."""
-    slots_per_step = steps.max_sites
-    first_slot = steps.focus_slot.numpy() // slots_per_step
-    step_of_slot = dict(zip(first_slot.tolist(), range(steps.n_steps), strict=True))
-    step = np.array([step_of_slot[slot] for slot in (steps.node_slot.numpy() // slots_per_step).tolist()])
-    place = steps.node_slot.numpy() % slots_per_step + 1
+    step, place = steps.node_step.numpy(), steps.node_site.numpy() + 1
     return np.concatenate([step, np.arange(steps.n_steps)]), np.concatenate([place, np.zeros(steps.n_steps, int)])
 
 
@@ -54,17 +51,10 @@ def test_step_graphs_are_equal(case: ReferenceCase) -> None:
     """Every message of the established edge list is a filter of ours, at the same distance, and none is left over."""
     steps = case.steps()
     step, place = rows_of(steps)
-    site = np.where(place == 0, steps.focus_slot.numpy()[step] % steps.max_sites, place - 1)
-    row_of = steps.filter_row.numpy()
-    distance = np.append(steps.pair_distance.numpy(), 0.0)
-    ours = {}
-    for s in range(steps.n_steps):
-        members = np.flatnonzero(step == s)
-        for a in members:
-            for b in members:
-                row = row_of[int(steps.step_molecule[s]), site[a], site[b]]
-                if a != b and row < len(distance):
-                    ours[s, place[a], place[b]] = distance[row]
+    receiver, sender, distance = (column.numpy() for column in edge_list(steps))
+    assert np.array_equal(step[receiver], step[sender])
+    ours = dict(zip(zip(step[receiver], place[receiver], place[sender], strict=True), distance, strict=True))
+    assert len(ours) == len(receiver)
     ref_step, ref_place = reference_rows(case.arrays)
     theirs = {}
     for i, j, d in zip(*(case.arrays[f"edge_{x}"] for x in ("i", "j", "distance")), strict=True):

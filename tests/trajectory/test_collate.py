@@ -10,6 +10,7 @@ from gschnet_pyg.contracts import Cutoffs, PlacementSteps, Vocabulary
 from gschnet_pyg.errors import DisconnectedMolecule
 from gschnet_pyg.trajectory.collate import PlacementCollate
 from gschnet_pyg.trajectory.sample import sample_trajectory
+from tests.model.edge_list import neighbor_pairs
 from tests.molecules import molecule, molecules
 
 CUTOFFS, VOCABULARY = Cutoffs(), Vocabulary()
@@ -36,11 +37,11 @@ def test_filters_serve_each_pair_once() -> None:
     steps = collate(mols=[mol])
     n = len(mol.z)
     assert len(steps.pair_distance) == n * (n - 1) / 2 + n  # all atoms and the origin lie within 10 Å
-    rows = steps.filter_row[0]
-    assert torch.equal(rows, rows.T)
-    assert bool((rows.diagonal() == len(steps.pair_distance)).all())
-    off_diagonal = rows[np.triu_indices(n + 1, 1)]
-    assert sorted(off_diagonal.tolist()) == list(range(len(steps.pair_distance)))
+    receiver, sender, row = neighbor_pairs(steps)
+    sites = torch.stack([steps.node_site[receiver], steps.node_site[sender]])
+    pairs = torch.cat([sites.amin(0, keepdim=True), sites.amax(0, keepdim=True), row[None]]).unique(dim=1)
+    assert pairs[2].sort().values.tolist() == list(range(len(steps.pair_distance)))
+    assert len(pairs[:2].unique(dim=1).T) == len(steps.pair_distance)
 
 
 def test_labels_are_the_distances_to_the_next_atom() -> None:
@@ -75,7 +76,7 @@ def test_drawn_steps_are_some_of_all_steps() -> None:
     """The same seed gives the same trajectory; drawing k of its steps keeps k of them, with fewer sites."""
     everything, drawn = collate(), collate(4)
     assert drawn.n_steps == 4 * len(molecules())
-    assert drawn.max_steps == 4
+    assert drawn.step_molecule.bincount().tolist() == [4] * len(molecules())
     gap = torch.cdist(drawn.labelled_distance[:, None], everything.labelled_distance[:, None]).min(dim=1).values
     assert gap.max() < 1e-5
 

@@ -11,6 +11,7 @@ from gschnet_pyg.contracts import Cutoffs, Growth, Noise, PlacementSteps, Trajec
 from gschnet_pyg.neighbors import neighbors
 from gschnet_pyg.trajectory.collate import PlacementCollate
 from gschnet_pyg.trajectory.sample import sample_trajectory
+from tests.model.edge_list import neighbor_pairs
 from tests.molecules import molecule, molecules
 
 VOCABULARY = Vocabulary()
@@ -29,8 +30,16 @@ def trajectory_of(mol: Data) -> Trajectory:
 
 def predictor_site(steps: PlacementSteps) -> np.ndarray:
     """Site of every predictor, that of its focus for a focus token."""
-    slots = torch.cat([steps.node_slot, steps.focus_slot])
-    return (slots[steps.predictor_node] % steps.max_sites).numpy()
+    site = torch.cat([steps.node_site, steps.node_site[steps.focus_node]])
+    return site[steps.predictor_node].numpy()
+
+
+def pairs_of_sites(steps: PlacementSteps) -> dict[tuple[int, int], float]:
+    """Distance of every two sites, the earlier first, that hear each other in some step of the only molecule."""
+    receiver, sender, row = neighbor_pairs(steps)
+    sites = zip(steps.node_site[receiver].tolist(), steps.node_site[sender].tolist(), strict=True)
+    distance = steps.pair_distance[row].tolist()
+    return {(i, j): d for (i, j), d in zip(sites, distance, strict=True) if i < j}
 
 
 def predictor_pos(steps: PlacementSteps) -> np.ndarray:
@@ -60,7 +69,14 @@ def equal(a: PlacementSteps, b: PlacementSteps, *but: str) -> bool:
     """Bit for bit."""
     names = set(a.keys()) - {"conditions", *but}
     assert set(a.keys()) == set(b.keys())
-    return all(torch.equal(torch.as_tensor(a[name]), torch.as_tensor(b[name])) for name in names)
+
+    def parts(steps: PlacementSteps, name: str) -> list[torch.Tensor]:
+        value = steps[name]
+        return [torch.as_tensor(part) for part in (value if isinstance(value, tuple) else [value])]
+
+    return all(
+        torch.equal(ours, theirs) for name in names for ours, theirs in zip(parts(a, name), parts(b, name), strict=True)
+    )
 
 
 def test_without_noise_everything_is_as_before() -> None:
@@ -107,13 +123,13 @@ def test_a_disturbed_origin_moves_all_atoms_together() -> None:
         np.testing.assert_allclose(moved, np.tile(moved[0], (len(moved), 1)), atol=1e-5)
         assert np.linalg.norm(moved[0]) > 0.05
     plain, noisy = (collate([molecule("CC=O", seed=3)], noise) for noise in (Noise(), Noise(origin=0.5)))
-    between_atoms = plain.filter_row[0, 1:, 1:]
-    n_pairs = int(between_atoms.max())  # of atoms and origin; that row is at distance zero
-    pairs = between_atoms[between_atoms < n_pairs].unique()
-    assert torch.equal(plain.filter_row, noisy.filter_row)
-    torch.testing.assert_close(plain.pair_distance[pairs], noisy.pair_distance[pairs])
-    from_origin = np.setdiff1d(np.arange(n_pairs), pairs)
-    assert (plain.pair_distance - noisy.pair_distance).abs()[from_origin].min() > 0
+    before, after = pairs_of_sites(plain), pairs_of_sites(noisy)
+    assert before.keys() == after.keys()
+    for pair, distance in before.items():
+        if 0 in pair:  # of the origin
+            assert after[pair] != pytest.approx(distance, abs=1e-3)
+        else:
+            assert after[pair] == pytest.approx(distance, abs=1e-5)
 
 
 def test_messages_and_predictions_see_the_same_noise() -> None:
@@ -123,7 +139,10 @@ def test_messages_and_predictions_see_the_same_noise() -> None:
     sites = np.concatenate([np.zeros((1, 3)), positions[trajectory_of(mol).order]])
     first, second = np.triu_indices(len(sites), 1)
     expected = np.linalg.norm(sites[first] - sites[second], axis=1)
-    np.testing.assert_allclose(steps.pair_distance[steps.filter_row[0, first, second]], expected, atol=1e-5)
+    ours = pairs_of_sites(steps)
+    last = (first < len(sites) - 1) & (second < len(sites))
+    for i, j, distance in zip(first[last], second[last], expected[last], strict=True):
+        assert ours[i, j] == pytest.approx(distance, abs=1e-5)
 
 
 def test_cutoffs_apply_to_what_is_seen() -> None:
@@ -131,11 +150,11 @@ def test_cutoffs_apply_to_what_is_seen() -> None:
     steps = PlacementCollate(VOCABULARY, cutoffs, noise=BOTH)([mol])
     (positions,) = seen([mol], BOTH)
     distance = np.linalg.norm(positions[:, None] - positions, axis=-1)
-    of_atoms = steps.filter_row[0, 1:, 1:]
-    assert int((of_atoms < len(steps.pair_distance)).sum()) == int(((distance > 0) & (distance < cutoffs.model)).sum())
+    of_atoms = [pair for pair in pairs_of_sites(steps) if 0 not in pair]
+    assert 2 * len(of_atoms) == int(((distance > 0) & (distance < cutoffs.model)).sum())
     is_far = distance[trajectory_of(mol).order][:, trajectory_of(mol).order] >= cutoffs.prediction
     last = steps.predictor_step == steps.n_steps - 1
-    focus = int(steps.focus_slot[-1]) % steps.max_sites - 1
+    focus = int(steps.node_site[steps.focus_node[-1]]) - 1
     predicts = predictor_site(steps)[last & (torch.as_tensor(predictor_site(steps)) > 0)] - 1
     assert set(predicts.tolist()) == set(np.flatnonzero(~is_far[focus]).tolist())
 

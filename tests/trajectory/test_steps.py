@@ -9,6 +9,7 @@ from torch_geometric.data import Data
 from gschnet_pyg.contracts import Cutoffs, Growth, PlacementSteps, Prediction, Vocabulary
 from gschnet_pyg.model.gschnet import GSchNet, ModelSettings
 from gschnet_pyg.trajectory.collate import PlacementCollate
+from tests.model.edge_list import neighbor_pairs
 from tests.molecules import molecule
 
 VOCABULARY, CUTOFFS = Vocabulary(), Cutoffs(4.0, 3.0, 1.7)
@@ -52,6 +53,6 @@ def test_without_origin_only_atoms_and_the_focus_predict() -> None:
 
 def test_without_origin_no_filter_belongs_to_it() -> None:
     steps = collate(shifted(0.0), False)
-    no_message = len(steps.pair_distance) + 1
-    assert bool((steps.filter_row[:, 0, 1:] == no_message).all())
-    assert bool((steps.filter_row[:, 1:, 0] == no_message).all())
+    receiver, sender, _ = neighbor_pairs(steps)
+    assert bool((steps.node_site[receiver] > 0).all())
+    assert bool((steps.node_site[sender] > 0).all())

@@ -1,0 +1,131 @@
+"""The sum of filtered neighbours, for all steps of a batch at once: one batched product, or gathered pairs.
+
+Both are written with their own derivatives. The filter of two sites is the same in both directions, so
+the sum is a symmetric map of the features: its derivative by them is the same sum over the gradients,
+and no index needs to be turned around.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from gschnet_pyg.contracts import PairList, PairTable
+
+
+def messages(h: Tensor, filters: Tensor, zero: Tensor, focus_node: Tensor, pairs: PairTable | PairList) -> Tensor:
+    """Sum the filtered features of all neighbours, for every node and focus token.
+
+    The focus token hears and is heard like the site that it sits on: it is added to its site before the sum,
+    and reads the site's sum after it. Between the two of them stands the filter at distance zero.
+
+    Args:
+        h: ``[n_nodes + n_steps, F]`` features, nodes first, then the focus token of every step.
+        filters: ``[n_filters, F]`` filters of the pairs.
+        zero: ``[F]`` filter at distance zero.
+        focus_node: ``[n_steps]`` node that carries the focus token.
+        pairs: who hears whom.
+
+    Returns:
+        ``[n_nodes + n_steps, F]``.
+    """
+    kind = _Product if isinstance(pairs, PairTable) else _Gathered
+    summed: Tensor = kind.apply(h, filters, zero.to(h.dtype), focus_node, pairs)  # type: ignore[no-untyped-call]
+    return summed
+
+
+def _with_tokens(h: Tensor, focus_node: Tensor, n_spare: int = 0) -> Tensor:
+    """Features of the nodes with those of the focus tokens added to their sites; some empty rows at the end."""
+    n_nodes = len(h) - len(focus_node)
+    loaded = h.new_empty(n_nodes + n_spare, h.shape[1])
+    loaded[:n_nodes] = h[:n_nodes]
+    loaded[n_nodes:] = 0.0
+    return loaded.index_add_(0, focus_node, h[n_nodes:])
+
+
+def _add_zero_distance(summed: Tensor, h: Tensor, zero: Tensor, focus_node: Tensor) -> Tensor:
+    """The sums of nodes and tokens, with the messages between each token and its site."""
+    n_nodes = len(h) - len(focus_node)
+    of_token = summed.index_select(0, focus_node) + h.index_select(0, focus_node) * zero
+    summed = torch.cat([summed, of_token])
+    return summed.index_add_(0, focus_node, h[n_nodes:] * zero)
+
+
+def _zero_gradient(h: Tensor, grad: Tensor, focus_node: Tensor) -> Tensor:
+    """Gradient ``[F]`` of the filter at distance zero."""
+    n_nodes = len(h) - len(focus_node)
+    to_site = h[n_nodes:] * grad.index_select(0, focus_node)
+    to_token = h.index_select(0, focus_node) * grad[n_nodes:]
+    return (to_site + to_token).sum(0)
+
+
+class _Product(torch.autograd.Function):
+    """One batched product for every feature and molecule: ``[steps, sites] x [sites, sites]``."""
+
+    @staticmethod
+    def forward(ctx: Any, h: Tensor, filters: Tensor, zero: Tensor, focus_node: Tensor, table: PairTable) -> Tensor:
+        n_features = h.shape[1]
+        turned = filters.new_empty(n_features, len(filters) + 1)
+        turned[:, :-1] = filters.t()
+        turned[:, -1] = 0.0
+        # columns of half precision are slow to collect
+        weights = turned.index_select(1, table.filter_row.flatten()).to(h.dtype)
+        weights = weights.view(-1, table.max_sites, table.max_sites)
+        padded = _padded(_with_tokens(h, focus_node, n_spare=1), table)
+        ctx.save_for_backward(h, zero, focus_node, weights, padded)
+        ctx.table, ctx.filter_dtype = table, filters.dtype
+        return _add_zero_distance(_compact(torch.bmm(padded, weights), table), h, zero, focus_node)
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        h, zero, focus_node, weights, padded = ctx.saved_tensors
+        table = ctx.table
+        padded_grad = _padded(_with_tokens(grad, focus_node, n_spare=1), table)
+        grad_h = _add_zero_distance(_compact(torch.bmm(padded_grad, weights), table), grad, zero, focus_node)
+        by_slot = torch.bmm(padded.transpose(1, 2), padded_grad).view(h.shape[1], -1).to(ctx.filter_dtype)
+        both = by_slot.index_select(1, table.pair_slot[0]) + by_slot.index_select(1, table.pair_slot[1])
+        return grad_h, both.t(), _zero_gradient(h, grad, focus_node), None, None
+
+
+def _padded(features: Tensor, table: PairTable) -> Tensor:
+    """Rows of nodes (the last one is empty) as ``[F x molecules, steps, sites]``."""
+    turned = features.index_select(0, table.slot_node).t().contiguous()
+    return turned.view(-1, table.max_steps, table.max_sites)
+
+
+def _compact(product: Tensor, table: PairTable) -> Tensor:
+    """``[F x molecules, steps, sites]`` as rows of nodes."""
+    n_slots = len(table.slot_node)
+    return product.view(-1, n_slots).t().contiguous().index_select(0, table.node_slot)
+
+
+class _Gathered(torch.autograd.Function):
+    """One row for every pair and direction."""
+
+    @staticmethod
+    def forward(ctx: Any, h: Tensor, filters: Tensor, zero: Tensor, focus_node: Tensor, pairs: PairList) -> Tensor:
+        dtype = filters.dtype
+        loaded, filters = _with_tokens(h, focus_node), filters.to(h.dtype)
+        ctx.save_for_backward(h, filters, zero, focus_node, loaded)
+        ctx.pairs, ctx.filter_dtype = pairs, dtype
+        return _add_zero_distance(_gather(loaded, filters, pairs), h, zero, focus_node)
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        h, filters, zero, focus_node, loaded = ctx.saved_tensors
+        pairs = ctx.pairs
+        loaded_grad = _with_tokens(grad, focus_node)
+        grad_h = _add_zero_distance(_gather(loaded_grad, filters, pairs), grad, zero, focus_node)
+        shares = loaded.index_select(0, pairs.sender).mul_(loaded_grad.index_select(0, pairs.receiver))
+        grad_filters = torch.zeros_like(filters).index_add_(0, pairs.filter_row, shares)
+        return grad_h, grad_filters.to(ctx.filter_dtype), _zero_gradient(h, grad, focus_node), None, None
+
+
+def _gather(loaded: Tensor, filters: Tensor, pairs: PairList) -> Tensor:
+    sent = loaded.index_select(0, pairs.sender).mul_(filters.index_select(0, pairs.filter_row))
+    return torch.zeros_like(loaded).index_add_(0, pairs.receiver, sent)
