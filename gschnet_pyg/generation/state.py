@@ -6,13 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 
-from gschnet_pyg.contracts import Cutoffs, PlacementSteps, Vocabulary
 from gschnet_pyg.generation.starts import FROM_NOTHING, Start
-from gschnet_pyg.neighbors import neighbors
-from gschnet_pyg.trajectory.connections import StepTable
-from gschnet_pyg.trajectory.steps import PlacedAtoms, expand_steps
 
 
 @dataclass
@@ -27,6 +22,7 @@ class PartialMolecule:
         z: atomic numbers in placement order.
         pos: positions in placement order, ``[3]`` Å each, relative to the origin token.
         unfinished: atoms that may still get neighbours.
+        slot: where its geometry is kept.
     """
 
     number: int
@@ -36,6 +32,7 @@ class PartialMolecule:
     z: list[int] = field(default_factory=list)
     pos: list[np.ndarray] = field(default_factory=list)
     unfinished: list[int] = field(default_factory=list)
+    slot: int = 0
 
     @classmethod
     def begin(cls, seed: int, number: int, starts: Sequence[Start] = FROM_NOTHING) -> PartialMolecule:
@@ -63,25 +60,44 @@ class PartialMolecule:
         """Position ``[3]`` of the focus."""
         return self.pos[focus] if focus >= 0 else np.zeros(3)
 
+    def end(self, is_finished: bool) -> Attempt:
+        """The molecule as it is."""
+        z, pos = np.array(self.z, dtype=np.int64), np.array(self.pos).reshape(-1, 3)
+        return Attempt(self.number, z, pos, is_finished, self.start)
 
-def next_steps(
-    molecules: Sequence[PartialMolecule],
-    focus: Sequence[int],
-    vocabulary: Vocabulary,
-    cutoffs: Cutoffs,
-    has_origin: bool = True,
-) -> PlacementSteps:
-    """The next step of every molecule, expanded as in training."""
-    sizes = np.array([len(molecule.z) for molecule in molecules])
-    ptr = np.concatenate([[0], np.cumsum(sizes)])
-    z = np.array([atom for molecule in molecules for atom in molecule.z], dtype=np.int64)
-    pos = np.array([atom for molecule in molecules for atom in molecule.pos]).reshape(-1, 3)
-    near = neighbors(torch.as_tensor(z), torch.as_tensor(pos), torch.as_tensor(ptr), cutoffs)
-    table = StepTable(np.arange(len(molecules)), sizes, np.asarray(focus))
-    atoms = PlacedAtoms(z, pos, ptr, near.model, near.prediction)
-    steps = expand_steps(atoms, table, vocabulary, cutoffs.model, has_origin)
-    steps.conditions = {
-        name: torch.as_tensor(np.stack([molecule.conditions[name] for molecule in molecules]), dtype=torch.float32)
-        for name in molecules[0].conditions
-    }
-    return steps
+
+@dataclass(frozen=True)
+class Attempt:
+    """A molecule that is finished, or was abandoned on the way.
+
+    Attributes:
+        number: of the molecule in the request, from 0.
+        z: ``[N]`` atomic numbers in placement order.
+        pos: ``[N, 3]`` Å, relative to the origin token.
+        is_finished: every atom is finished; otherwise the molecule outgrew the maximum, or stopped
+            before its first atom.
+        start: which of the starts it began with.
+    """
+
+    number: int
+    z: np.ndarray
+    pos: np.ndarray
+    is_finished: bool
+    start: int = 0
+
+
+@dataclass(frozen=True)
+class StepView:
+    """One step of one molecule, for observers.
+
+    Attributes:
+        molecule: before the step is taken.
+        focus: focused atom, ``-1`` for the origin.
+        type_logp: ``[T + 1]`` log-probabilities of the next types and of *stop*.
+        next_z: type drawn; the stop token's type for *stop*.
+    """
+
+    molecule: PartialMolecule
+    focus: int
+    type_logp: np.ndarray
+    next_z: int

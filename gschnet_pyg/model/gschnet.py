@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from gschnet_pyg.contracts import Cutoffs, DistanceBins, PlacementSteps, Prediction, Vocabulary
 from gschnet_pyg.model.embeddings import ConditionEmbedding
 from gschnet_pyg.model.radial import dense_stack
-from gschnet_pyg.model.schnet import SchNet
+from gschnet_pyg.model.schnet import Filters, SchNet
 
 
 @dataclass(frozen=True)
@@ -101,9 +102,9 @@ class GSchNet(nn.Module):
             self.distance_logp(features, embedded, steps, steps.labelled_predictor, next_class),
         )
 
-    def encode(self, steps: PlacementSteps) -> Tensor:
-        """SchNet features of all predictors, ``[n_predictors, n_features]``."""
-        features: Tensor = self.schnet(steps)
+    def encode(self, steps: PlacementSteps, kept: Sequence[Filters] | None = None) -> Tensor:
+        """SchNet features of all predictors, ``[n_predictors, n_features]``, with filters that were kept if any."""
+        features: Tensor = self.schnet(steps, kept)
         return features.index_select(0, steps.predictor_node)
 
     def embed_conditions(self, steps: PlacementSteps) -> Tensor | None:

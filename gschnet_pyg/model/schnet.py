@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
 from gschnet_pyg.contracts import PlacementSteps
 from gschnet_pyg.model.messages import messages
 from gschnet_pyg.model.radial import GaussianBasis, ShiftedSoftplus, cosine_cutoff, dense
+
+
+class Filters(NamedTuple):
+    """Filters of one block.
+
+    Attributes:
+        of_pairs: ``[n, F]``.
+        at_zero: ``[F]`` between a focus token and its site.
+    """
+
+    of_pairs: Tensor
+    at_zero: Tensor
 
 
 class SchNet(nn.Module):
@@ -42,8 +57,12 @@ class SchNet(nn.Module):
         self.blocks = nn.ModuleList(Interaction(n_features, n_gaussians) for _ in range(n_blocks))
         self.n_repeats = n_interactions if shared_interactions else 1
 
-    def forward(self, steps: PlacementSteps) -> Tensor:
+    def forward(self, steps: PlacementSteps, kept: Sequence[Filters] | None = None) -> Tensor:
         """Read the partial molecules.
+
+        Args:
+            steps: the batch.
+            kept: filters of every block that its pairs have rows in; those of its distances by default.
 
         Returns:
             ``[n_nodes + n_steps, n_features]``: all nodes, then the focus token of every step.
@@ -51,14 +70,21 @@ class SchNet(nn.Module):
         n_types = self.embedding.num_embeddings
         focus_type = steps.focus_node.new_full((steps.n_steps,), n_types - 1)
         x: Tensor = self.embedding(torch.cat([steps.node_type, focus_type]))
-        # one more distance than pairs: the filter between the focus token and the atom it sits on
-        distance = torch.cat([steps.pair_distance, steps.pair_distance.new_zeros(1)]).to(x.dtype)
+        of_blocks = self.filters(steps.pair_distance.to(x.dtype)) if kept is None else kept
+        for block, filters in zip(self.blocks, of_blocks, strict=True):
+            for _ in range(self.n_repeats):
+                x = x + block(x, filters, steps)
+        return x
+
+    def filters(self, distance: Tensor) -> Iterator[Filters]:
+        """Filters of every block at distances ``[n_pairs]`` Å."""
+        # one more than asked for: the filter between the focus token and the atom it sits on
+        distance = torch.cat([distance, distance.new_zeros(1)])
         expansion = self.basis(distance)
         envelope = cosine_cutoff(distance, self.cutoff).unsqueeze(-1)
         for block in self.blocks:
-            for _ in range(self.n_repeats):
-                x = x + block(x, expansion, envelope, steps)
-        return x
+            filters = block.get_submodule("filter_net")(expansion) * envelope
+            yield Filters(filters[:-1], filters[-1])
 
 
 class Interaction(nn.Module):
@@ -74,9 +100,8 @@ class Interaction(nn.Module):
             dense(n_features, n_features), ShiftedSoftplus(), dense(n_features, n_features)
         )
 
-    def forward(self, x: Tensor, expansion: Tensor, envelope: Tensor, steps: PlacementSteps) -> Tensor:
-        """Update ``[n_nodes + n_steps, F]`` from the filters of ``[n_pairs + 1]`` distances."""
-        filters = self.filter_net(expansion) * envelope
-        heard = messages(self.into_filters(x), filters[:-1], filters[-1], steps.focus_node, steps.pairs)
+    def forward(self, x: Tensor, filters: Filters, steps: PlacementSteps) -> Tensor:
+        """Update ``[n_nodes + n_steps, F]`` from the filters of the pairs."""
+        heard = messages(self.into_filters(x), filters.of_pairs, filters.at_zero, steps.focus_node, steps.pairs)
         update: Tensor = self.out_of_filters(heard)
         return update

@@ -12,7 +12,7 @@ from torch_geometric.data import Data
 from gschnet_pyg.contracts import Cutoffs, Growth, Noise, PlacementSteps, Trajectory, Vocabulary
 from gschnet_pyg.errors import DisconnectedMolecule
 from gschnet_pyg.neighbors import Neighbors, Pairs, neighbors
-from gschnet_pyg.trajectory.connections import StepTable
+from gschnet_pyg.trajectory.connections import StepTable, near_sites
 from gschnet_pyg.trajectory.sample import draw_steps, draw_trajectory, ranked_neighbors
 from gschnet_pyg.trajectory.steps import PlacedAtoms, expand_steps
 
@@ -112,8 +112,9 @@ class PlacementCollate:
         renumbered = np.where(is_seen, number + np.repeat(seen_ptr[:-1], np.diff(ptr)), -1)
         kept = order[is_seen[order]]
         model_pairs, prediction_pairs = _renumber(near.model, renumbered), _renumber(near.prediction, renumbered)
-        atoms = PlacedAtoms(z[kept], pos[kept], seen_ptr, model_pairs, prediction_pairs)
-        expanded = expand_steps(atoms, table, self.vocabulary, self.cutoffs.model, self.growth.has_origin)
+        near_seen = near_sites(pos[kept], seen_ptr, model_pairs, self.cutoffs.model, self.growth.has_origin)
+        atoms = PlacedAtoms(z[kept], pos[kept], seen_ptr, near_seen, prediction_pairs)
+        expanded = expand_steps(atoms, table, self.vocabulary, self.growth.has_origin)
         next_atom = order[np.minimum(ptr[molecule] + n_placed, ptr[molecule + 1] - 1)]
         focus_pos = np.where((focus_atom < 0)[:, None], 0.0, pos[focus_atom + ptr[molecule]])
         next_pos = (pos if true_pos is None else true_pos)[next_atom]

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from gschnet_pyg.contracts import PairList, PairTable
+from gschnet_pyg.neighbors import Pairs
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,37 @@ class SitePairs:
         molecule: ``[P]``.
         first, second: ``[P]`` sites, the second placed later.
         distance: ``[P]`` Å.
+        filter_row: ``[P]`` row of each pair's filter; their own numbers where there is none.
     """
 
     molecule: np.ndarray
     first: np.ndarray
     second: np.ndarray
     distance: np.ndarray
+    filter_row: np.ndarray | None = None
+
+
+def near_sites(pos: np.ndarray, ptr: np.ndarray, pairs: Pairs, cutoff: float, has_origin: bool) -> SitePairs:
+    """Pairs of atoms, and those of the origin with the atoms inside the cutoff.
+
+    Args:
+        pos: ``[N, 3]`` Å, relative to the origin, atoms of each molecule in placement order.
+        ptr: ``[M + 1]`` first atom of every molecule, and N.
+        pairs: of atoms inside the model cutoff.
+        cutoff: Å, of the model.
+        has_origin: without it the origin has no neighbours.
+    """
+    molecule = np.repeat(np.arange(len(ptr) - 1), np.diff(ptr))
+    site = np.arange(len(pos)) - ptr[molecule] + 1
+    from_origin = np.linalg.norm(pos, axis=1)
+    near_origin = np.flatnonzero((from_origin < cutoff) & has_origin)
+    first, second = site[pairs.first.numpy()], site[pairs.second.numpy()]
+    later = np.concatenate([np.maximum(first, second), site[near_origin]])
+    earlier = np.concatenate([np.minimum(first, second), np.zeros(len(near_origin), dtype=np.int64)])
+    of_pair = np.concatenate([molecule[pairs.first.numpy()], molecule[near_origin]])
+    distance = np.concatenate([pairs.distance.numpy(), from_origin[near_origin]])
+    order = np.lexsort((later, of_pair))
+    return SitePairs(of_pair[order], earlier[order], later[order], distance[order])
 
 
 def connect(
@@ -50,7 +76,7 @@ def connect(
     gathered pairs pay for every pair that a step sees.
 
     Args:
-        pairs: of sites that are near each other.
+        pairs: of sites that are near each other; those with rows of their own are gathered.
         table: the steps.
         first_node: ``[S]`` first node of every step.
         n_molecules, max_sites: sizes of the batch.
@@ -60,7 +86,7 @@ def connect(
     end = np.searchsorted(key, table.molecule * max_sites + table.n_placed + 1)
     n_gathered = 2 * int((end - start).sum())
     max_steps = int(np.bincount(table.molecule, minlength=n_molecules).max(initial=1))
-    if n_gathered <= product_cost(n_molecules, max_steps, max_sites):
+    if pairs.filter_row is not None or n_gathered <= product_cost(n_molecules, max_steps, max_sites):
         return _gathered(pairs, start, end, first_node)
     return _product(pairs, table, n_molecules, max_steps, max_sites)
 
@@ -79,11 +105,12 @@ def ranges(start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _gathered(pairs: SitePairs, start: np.ndarray, end: np.ndarray, first_node: np.ndarray) -> PairList:
     step, pair = ranges(start, end)
+    row = pair if pairs.filter_row is None else pairs.filter_row[pair]
     first, second = first_node[step] + pairs.first[pair], first_node[step] + pairs.second[pair]
     return PairList(
         receiver=torch.as_tensor(np.concatenate([first, second])),
         sender=torch.as_tensor(np.concatenate([second, first])),
-        filter_row=torch.as_tensor(np.concatenate([pair, pair])),
+        filter_row=torch.as_tensor(np.concatenate([row, row])),
     )
 
 

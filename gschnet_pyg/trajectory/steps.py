@@ -20,18 +20,19 @@ class PlacedAtoms:
         z: ``[N]`` atomic numbers.
         pos: ``[N, 3]`` Å, float64, relative to the origin token where there is one.
         ptr: ``[M + 1]`` first atom of every molecule, and N.
-        model_pairs, prediction_pairs: pairs of atoms inside the two cutoffs.
+        near: pairs of sites inside the model cutoff, those of the origin with them.
+        prediction_pairs: pairs of atoms inside the prediction cutoff.
     """
 
     z: np.ndarray
     pos: np.ndarray
     ptr: np.ndarray
-    model_pairs: Pairs
+    near: SitePairs
     prediction_pairs: Pairs
 
 
 def expand_steps(
-    atoms: PlacedAtoms, table: StepTable, vocabulary: Vocabulary, model_cutoff: float, has_origin: bool = True
+    atoms: PlacedAtoms, table: StepTable, vocabulary: Vocabulary, has_origin: bool = True
 ) -> PlacementSteps:
     """Expand prediction steps over the sites of their molecules.
 
@@ -41,15 +42,12 @@ def expand_steps(
         atoms: of the molecules.
         table: the steps.
         vocabulary: classes of the atoms.
-        model_cutoff: Å; decides which atoms hear the origin.
-        has_origin: without it the origin's site stays, but it is heard by none and predicts nothing, and only the
-            distances between atoms count.
+        has_origin: without it the origin's site stays, but it predicts nothing.
 
     Returns:
         PlacementSteps without labels, on the CPU, distances in float32.
     """
     sites = _Sites(atoms, vocabulary, has_origin)
-    near = sites.pairs(atoms.model_pairs, model_cutoff)
     nodes = _Nodes(table)
     focus_site = table.focus + 1
     predictor = sites.predictors(atoms.prediction_pairs, table, nodes)
@@ -60,8 +58,8 @@ def expand_steps(
     return PlacementSteps(
         n_molecules=sites.n_molecules,
         n_steps=n_steps,
-        pair_distance=torch.as_tensor(near.distance, dtype=torch.float32),
-        pairs=connect(near, table, nodes.first, sites.n_molecules, sites.max_sites),
+        pair_distance=torch.as_tensor(atoms.near.distance, dtype=torch.float32),
+        pairs=connect(atoms.near, table, nodes.first, sites.n_molecules, sites.max_sites),
         node_type=torch.as_tensor(sites.type[table.molecule[nodes.step], nodes.site]),
         node_step=torch.as_tensor(nodes.step),
         node_site=torch.as_tensor(nodes.site),
@@ -98,19 +96,6 @@ class _Sites:
         self.type[self.molecule, self.site] = vocabulary.class_of[atoms.z]
         self.pos = np.zeros((self.n_molecules, self.max_sites, 3))
         self.pos[self.molecule, self.site] = atoms.pos
-
-    def pairs(self, pairs: Pairs, cutoff: float) -> SitePairs:
-        """Pairs of atoms, and those of the origin with the atoms inside the cutoff."""
-        first, second = pairs.first.numpy(), pairs.second.numpy()
-        from_origin = np.linalg.norm(self.pos[self.molecule, self.site], axis=1)
-        near_origin = np.flatnonzero((from_origin < cutoff) & self.has_origin)
-        a = np.concatenate([self.site[first], np.zeros(len(near_origin), dtype=np.int64)])
-        b = np.concatenate([self.site[second], self.site[near_origin]])
-        molecule = np.concatenate([self.molecule[first], self.molecule[near_origin]])
-        distance = np.concatenate([pairs.distance.numpy(), from_origin[near_origin]])
-        earlier, later = np.minimum(a, b), np.maximum(a, b)
-        order = np.argsort(molecule * self.max_sites + later, kind="stable")
-        return SitePairs(molecule[order], earlier[order], later[order], distance[order])
 
     def predictors(self, pairs: Pairs, table: StepTable, nodes: _Nodes) -> np.ndarray:
         """Nodes that take part in a prediction, ascending: the focused atom, the origin, and the focus's neighbours."""

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from gschnet_pyg.contracts import Cutoffs, PlacementSteps, Vocabulary
+from gschnet_pyg.generation.filters import KeptFilters
 from gschnet_pyg.generation.grid import PlacementGrid
 from gschnet_pyg.generation.sampler import Attempt, GenerationSettings, StepView, generate
-from gschnet_pyg.generation.state import PartialMolecule, next_steps
+from gschnet_pyg.generation.slots import Slots
 from gschnet_pyg.model.gschnet import GSchNet, ModelSettings
 from gschnet_pyg.trajectory.collate import PlacementCollate
 from gschnet_pyg.trajectory.sample import sample_trajectory
@@ -69,6 +70,7 @@ def test_more_molecules_do_not_change_the_first_ones(untrained: GSchNet) -> None
         assert_same(attempt, many[number])
 
 
+@torch.inference_mode()
 def test_partial_molecules_look_as_in_training() -> None:
     """Features and predictors of a step are equal whether the collate or the generator expands it."""
     mol = molecule("CC=O", seed=2)
@@ -78,17 +80,19 @@ def test_partial_molecules_look_as_in_training() -> None:
     trajectory = sample_trajectory(mol, CUTOFFS, torch.Generator().manual_seed(2))
     place = {int(atom): number for number, atom in enumerate(trajectory.order)}
     expected = network(trained_on).type_logp
+    slots = Slots(2, len(mol.z), CUTOFFS)
+    kept = KeptFilters(network.schnet, slots)
     for step, n_placed in enumerate(trajectory.n_placed.tolist()):
-        partial = PartialMolecule.begin(0, 0)
-        for atom in trajectory.order[:n_placed]:
-            partial.place(int(mol.z[atom]), mol.pos[atom].numpy())
+        if n_placed > int(slots.n_atoms[1]):
+            atom = trajectory.order[n_placed - 1]
+            kept.update(slots.place(np.array([1]), mol.z[[atom]].numpy(), mol.pos[[atom]].numpy()))
         focus = place.get(int(trajectory.focus[step]), -1)
-        steps = next_steps([partial], [focus], VOCABULARY, CUTOFFS)
+        steps = slots.steps(np.array([1]), [focus], VOCABULARY)
         here = trained_on.predictor_step == step
         assert sorted(steps.predictor_pos.norm(dim=1).tolist()) == pytest.approx(
             sorted(trained_on.predictor_pos[here].norm(dim=1).tolist()), abs=1e-6
         )
-        features = network.encode(steps)
+        features = network.encode(steps, kept.of_blocks)
         torch.testing.assert_close(network.type_logp(features, None, steps)[0], expected[step], atol=1e-5, rtol=0)
 
 
