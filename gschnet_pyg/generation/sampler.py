@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gschnet_pyg.contracts import PlacementSteps
+from gschnet_pyg.generation.branch_and_bound import PositionSearch
 from gschnet_pyg.generation.grid import PlacementGrid
 from gschnet_pyg.generation.starts import FROM_NOTHING, Start, check_starts
 from gschnet_pyg.generation.state import PartialMolecule, next_steps
@@ -126,7 +127,7 @@ class _Grower:
         self.model, self.settings, self.on_step = model, settings, on_step
         self.device = next(model.parameters()).device
         grid = PlacementGrid(settings.grid_minimum, model.cutoffs.placement, settings.grid_spacing, model.bins)
-        self.grid = grid.to(self.device)
+        self.search = PositionSearch(grid.to(self.device))
 
     @torch.inference_mode()
     def advance(self, molecules: Sequence[PartialMolecule]) -> dict[int, Attempt]:
@@ -158,7 +159,7 @@ class _Grower:
         if growing:
             asked = _Placements.of(steps, np.array(growing), next_class, self.device)
             logp = self.model.distance_logp(features, embedded, steps, asked.predictor, asked.next_class)
-            offsets = asked.draw(self.grid, logp.float(), [molecules[row] for row in growing], uniform, self.settings)
+            offsets = asked.draw(self.search, logp.float(), [molecules[row] for row in growing], uniform, self.settings)
             for row, offset in zip(growing, offsets, strict=True):
                 z = int(vocabulary.z_of[next_class[row]])
                 molecules[row].place(z, molecules[row].focus_pos(focus[row]) + offset)
@@ -191,24 +192,33 @@ class _Placements:
 
     def draw(
         self,
-        grid: PlacementGrid,
+        search: PositionSearch,
         distance_logp: Tensor,
         molecules: Sequence[PartialMolecule],
         uniform: np.ndarray,
         settings: GenerationSettings,
-    ) -> list[np.ndarray]:
-        """Position ``[3]`` of every new atom relative to its focus."""
-        pieces = zip(torch.split(self.predictor_pos, self.counts), torch.split(distance_logp, self.counts), strict=True)
-        return [
-            (
-                grid.sample(pos, logp, settings.temperature, uniform[row, 2])
-                if molecule.z
-                else grid.sample_first(logp, uniform[row, 2])
+    ) -> np.ndarray:
+        """Position ``[n, 3]`` of every new atom relative to its focus."""
+        uniform, counts = uniform[self.rows, 2], np.array(self.counts)
+        is_first = np.array([not molecule.z for molecule in molecules])
+        offsets = np.empty((len(molecules), 3))
+        pieces = torch.split(distance_logp, self.counts)
+        for k in np.flatnonzero(is_first):
+            offsets[k] = search.grid.sample_first(pieces[k], uniform[k]).cpu().numpy()
+        later = torch.as_tensor(np.flatnonzero(np.repeat(~is_first, counts)), device=distance_logp.device)
+        if len(later):
+            offsets[~is_first] = (
+                search.sample_batch(
+                    self.predictor_pos[later],
+                    distance_logp[later],
+                    counts[~is_first].tolist(),
+                    settings.temperature,
+                    uniform[~is_first],
+                )
+                .cpu()
+                .numpy()
             )
-            .cpu()
-            .numpy()
-            for row, molecule, (pos, logp) in zip(self.rows, molecules, pieces, strict=True)
-        ]
+        return offsets
 
 
 def _draw(logits: np.ndarray, uniform: np.ndarray) -> np.ndarray:
