@@ -21,6 +21,11 @@ class PlacementGrid:
         spacing: Å between neighbouring points.
         bins: of the distance distributions.
 
+    Attributes:
+        axis: ``[n]`` Å, float64: places of the points along x, y and z.
+        is_candidate: ``[n, n, n]`` points between the bounds.
+        points: ``[n_points, 3]`` Å, the candidates, x slowest.
+
     Raises:
         RecipeError: if the grid has no points, or more than memory should hold.
 
@@ -45,11 +50,13 @@ class PlacementGrid:
                 f"grid_minimum, grid_spacing: no point of the grid lies between {minimum} Å and the model's "
                 f"placement cutoff of {maximum} Å; lower them"
             )
-        self.bins = bins
+        self.spacing, self.bins = spacing, bins
+        self.axis, self.is_candidate = axis, is_candidate.view([len(axis)] * 3)
         self.points, self._squares = points[is_candidate], squares[is_candidate]
 
     def to(self, device: torch.device) -> PlacementGrid:
         """Move the points to a device."""
+        self.axis, self.is_candidate = self.axis.to(device), self.is_candidate.to(device)
         self.points, self._squares = self.points.to(device), self._squares.to(device)
         return self
 

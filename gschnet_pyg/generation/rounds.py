@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gschnet_pyg.generation.branch_and_bound import PositionSearch
 from gschnet_pyg.generation.filters import KeptFilters, slots_in
 from gschnet_pyg.generation.grid import PlacementGrid
 from gschnet_pyg.generation.settings import GenerationSettings
@@ -40,7 +41,7 @@ class Rounds:
         self.model, self.settings, self.on_step = model, settings, on_step
         self.device = next(model.parameters()).device
         grid = PlacementGrid(settings.grid_minimum, model.cutoffs.placement, settings.grid_spacing, model.bins)
-        self.grid = grid.to(self.device)
+        self.search = PositionSearch(grid.to(self.device))
         in_memory = slots_in(settings.filter_memory, model.schnet, settings.max_atoms)
         self.n_slots = min(settings.batch_size, settings.n_molecules, in_memory)
         self.slots = Slots(self.n_slots, settings.max_atoms, model.cutoffs, model.settings.has_origin)
@@ -119,15 +120,19 @@ class Rounds:
     ) -> np.ndarray:
         """Position ``[n, 3]`` of every new atom relative to its focus."""
         offset = np.empty((len(counts), 3))
-        pieces = zip(
-            torch.split(predictor_pos, counts.tolist()), torch.split(distance_logp, counts.tolist()), strict=True
-        )
-        for k, (pos, logp) in enumerate(pieces):
-            offset[k] = (
-                self.grid.sample_first(logp, uniform[k])
-                if is_first[k]
-                else self.grid.sample(pos, logp, self.settings.temperature, uniform[k])
-            ).cpu()
+        pieces = torch.split(distance_logp, counts.tolist())
+        for k in np.flatnonzero(is_first):
+            offset[k] = self.search.grid.sample_first(pieces[k], uniform[k]).cpu()
+        if not is_first.all():
+            later = torch.as_tensor(np.flatnonzero(np.repeat(~is_first, counts)), device=self.device)
+            drawn = self.search.sample_batch(
+                predictor_pos[later],
+                distance_logp[later],
+                counts[~is_first].tolist(),
+                self.settings.temperature,
+                uniform[~is_first],
+            )
+            offset[~is_first] = drawn.cpu()
         return offset
 
     def _place(self, molecules: Sequence[PartialMolecule], atoms: Sequence[int]) -> None:

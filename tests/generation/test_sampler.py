@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
@@ -11,7 +9,6 @@ from torch import Tensor
 
 from gschnet_pyg.contracts import Cutoffs, PlacementSteps, Vocabulary
 from gschnet_pyg.generation.filters import KeptFilters
-from gschnet_pyg.generation.grid import PlacementGrid
 from gschnet_pyg.generation.sampler import Attempt, GenerationSettings, StepView, generate
 from gschnet_pyg.generation.slots import Slots
 from gschnet_pyg.model.gschnet import GSchNet, ModelSettings
@@ -125,24 +122,6 @@ def test_new_atoms_lie_within_reach_of_their_focus(untrained: GSchNet) -> None:
         if placed < len(attempts[number].pos):
             distance = np.linalg.norm(attempts[number].pos[placed] - focus_pos)
             assert 0.7 - 1e-4 <= distance <= 1.7 + 1e-4
-
-
-def test_grids_are_evaluated_one_at_a_time_whatever_the_batch(
-    untrained: GSchNet, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """So the memory of generation does not grow with points times molecules."""
-    shapes: set[tuple[int, ...]] = set()
-    evaluate = PlacementGrid.position_logp
-
-    def watched(self: PlacementGrid, *arguments: Any) -> Tensor:
-        logp = evaluate(self, *arguments)
-        shapes.add((*logp.shape, len(self.points)))
-        return logp
-
-    monkeypatch.setattr(PlacementGrid, "position_logp", watched)
-    list(generate(untrained, GenerationSettings(8, batch_size=8, max_atoms=6, **COARSE)))
-    [(n_values, n_points)] = shapes
-    assert n_values == n_points
 
 
 def test_the_observer_sees_every_step() -> None:
