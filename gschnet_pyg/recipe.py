@@ -70,6 +70,8 @@ class GenerationRecipe(Section):
     """Substructures to grow from."""
     batch_size: PositiveInt = 64
     """Molecules that grow at a time; the molecules do not depend on it."""
+    filter_memory: PositiveFloat = 2.0
+    """GB for what is kept of growing molecules from step to step; where it ends, fewer grow at a time."""
     max_atoms: PositiveInt = 35
     """A molecule of this size may finish, but gets no further atom."""
     temperature: PositiveFloat = 0.1

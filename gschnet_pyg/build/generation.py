@@ -19,6 +19,7 @@ def generation_settings(recipe: GenerationRecipe) -> GenerationSettings:
         type_temperature=recipe.type_temperature,
         grid_minimum=recipe.grid_minimum,
         grid_spacing=recipe.grid_spacing,
+        filter_memory=recipe.filter_memory,
         seed=recipe.seed,
     )
 
