@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,6 +82,7 @@ def generate(
     settings: GenerationSettings,
     starts: Sequence[Start] = FROM_NOTHING,
     on_step: Callable[[StepView], None] | None = None,
+    numbers: Iterable[int] | None = None,
 ) -> Iterator[Attempt]:
     """Generate molecules; each is handed over as soon as it ends, and its place in the batch refilled.
 
@@ -90,9 +91,10 @@ def generate(
         settings: how molecules are drawn.
         starts: conditions and substructures; molecule number k begins with the one of number k modulo their number.
         on_step: sees every step before it is taken.
+        numbers: of the molecules to make, for one process of several; all of the request by default.
 
     Returns:
-        Iterator over ``settings.n_molecules`` attempts, in the order in which they end.
+        Iterator over the attempts, ``settings.n_molecules`` or those of the numbers, in the order in which they end.
 
     Raises:
         RecipeError: at once, if the settings cannot work or do not fit the model.
@@ -102,11 +104,14 @@ def generate(
         Gebauer et al., Nat. Commun. 13, 973 (2022), Methods.
     """
     check_starts(starts, model, settings.max_atoms)
-    return _grow(_Grower(model, settings, on_step), settings, starts)
+    wanted = range(settings.n_molecules) if numbers is None else numbers
+    return _grow(_Grower(model, settings, on_step), settings, starts, wanted)
 
 
-def _grow(grower: _Grower, settings: GenerationSettings, starts: Sequence[Start]) -> Iterator[Attempt]:
-    waiting = (PartialMolecule.begin(settings.seed, number, starts) for number in range(settings.n_molecules))
+def _grow(
+    grower: _Grower, settings: GenerationSettings, starts: Sequence[Start], numbers: Iterable[int]
+) -> Iterator[Attempt]:
+    waiting = (PartialMolecule.begin(settings.seed, number, starts) for number in numbers)
     live: list[PartialMolecule] = []
     while True:
         live += [molecule for _, molecule in zip(range(settings.batch_size - len(live)), waiting, strict=False)]

@@ -67,10 +67,11 @@ def test_the_number_of_workers_does_not_matter(dataset: MoleculeDataset) -> None
 
 def test_every_molecule_is_visited_once_per_epoch() -> None:
     sampler = TrajectorySampler(50, seed=3)
-    indices, seeds = zip(*sampler, strict=True)
+    indices, seeds, fills = zip(*sampler, strict=True)
     assert sorted(indices) == list(range(50))
     assert len(set(seeds)) == 50
     assert list(indices) != sorted(indices)
+    assert not any(fills)
 
 
 def test_batches_move_between_devices_as_one(dataset: MoleculeDataset) -> None:
