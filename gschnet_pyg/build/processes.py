@@ -25,7 +25,7 @@ def training_layout(recipe: Recipe) -> Layout:
     if training.batch_size % layout.size:
         raise RecipeError(
             f"training.batch_size: {training.batch_size} molecules cannot be shared evenly by {layout.size} processes "
-            f"({layout.devices} devices on {layout.nodes} machines); take a multiple of {layout.size}"
+            f"(training.devices={layout.devices}, training.nodes={layout.nodes}); take a multiple of {layout.size}"
         )
     return layout
 

@@ -18,6 +18,7 @@ from typing import Any, TextIO
 
 from lightning.fabric.plugins.environments.lightning import find_free_network_port
 
+from gschnet_pyg.errors import GschnetError
 from gschnet_pyg.processes import Layout
 from gschnet_pyg.recipe_sections.base import Section
 
@@ -50,7 +51,7 @@ def in_processes(verb: str, recipe: Section, layout: Layout, say: Callable[[str]
     Raises:
         KeyboardInterrupt: if the first process was interrupted and the verb does not catch that.
         RuntimeError: if a process has failed unexpectedly, with its traceback.
-        GschnetError: as the verb.
+        GschnetError: as the verb, and if a process was killed.
     """
     with _started(layout) as peers, _passing_interrupts_to(peers[0].process):
         for peer in peers:
@@ -68,7 +69,7 @@ def _result(peers: Sequence[_Peer], say: Callable[[str], None]) -> Any:
             try:
                 kind, content = connection.recv()
             except (EOFError, OSError):
-                raise RuntimeError("a process has ended without a word; was it killed, or out of memory?") from None
+                raise GschnetError("a process has ended without a word; was it killed, or out of memory?") from None
             if kind == "line":
                 say(content)
             elif kind == "error":

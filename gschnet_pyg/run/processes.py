@@ -37,12 +37,13 @@ def must_start_others(layout: Layout, section: str = "") -> bool:
     Raises:
         RecipeError: if others were started than the layout says, or machines cannot find each other.
     """
-    cluster = _cluster()
+    # srun, unlike torchrun, also starts commands that have nothing to do with each other
+    cluster = _cluster() if layout.size > 1 or TorchElasticEnvironment.detect() else None
     if cluster is not None:
         if not isinstance(cluster, LightningEnvironment) and cluster.world_size() != layout.size:
             raise RecipeError(
-                f"{section}devices: {layout.devices} on {layout.nodes} machines (nodes) are {layout.size} processes, "
-                f"but {cluster.world_size()} were started; make the numbers agree"
+                f"{section}devices: {cluster.world_size()} processes were started, but devices={layout.devices} and "
+                f"nodes={layout.nodes} ask for {layout.size}; make the numbers agree"
             )
         return False
     if layout.nodes > 1 and not {"MASTER_ADDR", "MASTER_PORT", "NODE_RANK"} <= os.environ.keys():
@@ -108,14 +109,21 @@ def quiet_lightning() -> Iterator[None]:
 
 
 def _cluster() -> ClusterEnvironment | None:
-    """Lightning's view of what has started this process as one of several; none if nobody has."""
+    """Lightning's view of what has started this process as one of several; none if nobody has.
+
+    Raises:
+        RecipeError: if that was started in a way that Lightning does not know.
+    """
     if TorchElasticEnvironment.detect():
         return TorchElasticEnvironment()
     if "LOCAL_RANK" in os.environ:
         return LightningEnvironment()
     # a job's number of tasks says nothing of a command that is not started by srun
     if int(os.environ.get("SLURM_STEP_NUM_TASKS", 1)) > 1:
-        return SLURMEnvironment(auto_requeue=False)
+        try:
+            return SLURMEnvironment(auto_requeue=False)
+        except RuntimeError as error:
+            raise RecipeError(f"SLURM: {error}") from None
     for kind in (LSFEnvironment, MPIEnvironment):
         if kind.detect():
             return kind()

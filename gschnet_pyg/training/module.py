@@ -117,5 +117,6 @@ class PlacementTraining(LightningModule):
         pooled = added_up(self._sums) if self.trainer.world_size > 1 else self._sums
         self._sums = None
         kind, distance = pooled[:2] / pooled[2:].clamp(min=1)
-        self.log_dict({f"{stage}/loss": kind + distance, f"{stage}/type": kind, f"{stage}/distance": distance})
-        return kind + distance
+        loss: Tensor = kind + distance
+        self.log_dict({f"{stage}/loss": loss, f"{stage}/type": kind, f"{stage}/distance": distance})
+        return loss
