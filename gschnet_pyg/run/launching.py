@@ -134,9 +134,9 @@ def _relay(source: Any, target: TextIO) -> None:
 
 
 def _end(peers: Sequence[_Peer], is_done: bool) -> None:
-    """Wait for processes that have done their work; otherwise only the first has something to tidy up."""
-    for number, peer in enumerate(peers):
-        if number and not is_done:
+    """Wait for processes that have done their work, and end others; the first may have something to tidy up."""
+    for peer in peers:
+        if not is_done:
             peer.process.terminate()
     for peer in peers:
         try:

@@ -18,8 +18,10 @@ def main() -> None:
 
     The only argument is the number of the open file that leads to the starter.
     """
-    if os.environ["LOCAL_RANK"] != "0":  # the first one sees to the interrupts of all
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if os.environ["LOCAL_RANK"] == "0":
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # after tidying up
+    else:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first one sees to the interrupts of all
     connection = Connection(int(sys.argv[1]))
     code = 1
     try:
