@@ -84,6 +84,10 @@ class GenerationRecipe(Section):
     seed: Seed = 0
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     """``auto``, ``cpu``, ``cuda`` or ``cuda:0``, ``cuda:1``, ..."""
+    devices: PositiveInt | Literal["auto"] = 1
+    """Processes on each machine, each on a GPU of its own; auto takes all GPUs. The molecules do not depend on it."""
+    nodes: PositiveInt = 1
+    """Machines that generate together; they write to one folder."""
     output: Path | None = None
     """ASE database, extxyz or SDF by suffix; numbered databases in the run directory where there is none."""
     append: bool = False

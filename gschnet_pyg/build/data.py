@@ -18,6 +18,7 @@ from gschnet_pyg.data.qm9 import open_qm9
 from gschnet_pyg.data.sources import DEMO, open_dataset
 from gschnet_pyg.data.splits import Split, draw_split, load_split, read_split
 from gschnet_pyg.errors import DataError
+from gschnet_pyg.processes import ALONE, Processes
 from gschnet_pyg.recipe import Recipe
 from gschnet_pyg.recipe_sections.data import DemoData, FileData, QM9Data
 
@@ -93,8 +94,10 @@ def split(
     return parts
 
 
-def datamodule(recipe: Recipe, molecules: MoleculeDataset, parts: Split) -> MoleculeDataModule:
-    """Loaders of the three parts; the conditions are all properties that the molecules carry."""
+def datamodule(
+    recipe: Recipe, molecules: MoleculeDataset, parts: Split, processes: Processes = ALONE
+) -> MoleculeDataModule:
+    """Loaders of the three parts, or a process's share of them; all properties of the molecules are conditions."""
     training = recipe.training
     loading = Loading(
         training.batch_size,
@@ -102,6 +105,8 @@ def datamodule(recipe: Recipe, molecules: MoleculeDataset, parts: Split) -> Mole
         training.workers.train,
         training.workers.validation,
         training.workers.test,
+        processes.rank,
+        processes.size,
     )
     return MoleculeDataModule(
         molecules,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
 
 import torch
@@ -12,16 +11,25 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import (
     EarlyStopping,
     ModelCheckpoint,
-    Timer,
     TQDMProgressBar,
 )
+from lightning.pytorch.strategies import DDPStrategy
 
 from gschnet_pyg.build.model import model
+from gschnet_pyg.build.processes import training_layout
 from gschnet_pyg.errors import RecipeError
 from gschnet_pyg.model.conditions import Condition
+from gschnet_pyg.processes import ALONE, Processes
 from gschnet_pyg.recipe import Recipe
 from gschnet_pyg.recipe_sections.training import ConstantSettings, CosineSettings, PlateauSettings
-from gschnet_pyg.training.callbacks import AveragedWeights, SaveOnInterrupt, StepLimit, ValidationLine
+from gschnet_pyg.training.callbacks import (
+    AveragedWeights,
+    InterruptTogether,
+    SaveOnInterrupt,
+    StepLimit,
+    TimeLimit,
+    ValidationLine,
+)
 from gschnet_pyg.training.metrics_file import MetricsFile
 from gschnet_pyg.training.module import PlacementTraining
 from gschnet_pyg.training.optimisation import Cosine, Optimisation, Plateau
@@ -58,25 +66,31 @@ def check_accelerator(recipe: Recipe) -> None:
         raise RecipeError("training.accelerator: no GPU can be used here; take cpu or auto")
 
 
-def trainer(recipe: Recipe, directory: Path, steps_per_epoch: int) -> Trainer:
+def trainer(recipe: Recipe, directory: Path, steps_per_epoch: int, processes: Processes = ALONE) -> Trainer:
     """Lightning's trainer, writing into a run directory; progress bars appear on a terminal only.
 
-    Every limit, epochs included, stops it in the way that ends with a validation.
+    Every limit, epochs included, stops it in the way that ends with a validation. Several processes have joined
+    already when it is made.
     """
-    training = recipe.training
+    training, layout = recipe.training, training_layout(recipe)
     max_steps = training.max_epochs * steps_per_epoch
     if training.max_steps is not None:
         max_steps = min(max_steps, training.max_steps)
     has_bar = training.progress_refresh > 0 and sys.stdout.isatty()
     return Trainer(
         accelerator=training.accelerator,
-        devices=1,
+        devices=layout.devices,
+        num_nodes=layout.nodes,
+        # nothing in the buffers changes while a model learns
+        strategy="auto" if processes.size == 1 else DDPStrategy(broadcast_buffers=False),
+        plugins=[processes.cluster] if processes.cluster is not None else None,
+        use_distributed_sampler=False,  # ours shares the batches
         max_epochs=-1,
         gradient_clip_val=training.gradient_clip,
         val_check_interval=max(1, round(training.validate_every * steps_per_epoch)),
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
-        callbacks=_callbacks(recipe, directory, max_steps, has_bar),
+        callbacks=_callbacks(recipe, directory, max_steps, has_bar, processes),
         logger=MetricsFile(directory / "metrics.csv"),
         default_root_dir=directory,
         enable_progress_bar=has_bar,
@@ -85,7 +99,7 @@ def trainer(recipe: Recipe, directory: Path, steps_per_epoch: int) -> Trainer:
     )
 
 
-def _callbacks(recipe: Recipe, directory: Path, max_steps: int, has_bar: bool) -> list[Callback]:
+def _callbacks(recipe: Recipe, directory: Path, max_steps: int, has_bar: bool, processes: Processes) -> list[Callback]:
     training = recipe.training
     callbacks: list[Callback] = [
         ModelCheckpoint(
@@ -99,10 +113,12 @@ def _callbacks(recipe: Recipe, directory: Path, max_steps: int, has_bar: bool) -
         ValidationLine(),
         StepLimit(max_steps),
     ]
+    if processes.size > 1:
+        callbacks.append(InterruptTogether(processes))
     if has_bar:
         callbacks.append(TQDMProgressBar(training.progress_refresh))
     if training.max_minutes is not None:
-        callbacks.append(Timer(timedelta(minutes=training.max_minutes), verbose=False))
+        callbacks.append(TimeLimit(training.max_minutes, processes))
     if training.ema_decay is not None:
         callbacks.append(AveragedWeights(training.ema_decay))
     if training.early_stopping is not None:

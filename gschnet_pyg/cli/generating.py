@@ -35,6 +35,7 @@ def generate(
     temperature: Annotated[float | None, typer.Option(help="Of positions; lower is sharper.")] = None,
     seed: Annotated[int | None, typer.Option(help="Equal seeds give equal molecules.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, ...")] = None,
+    devices: Annotated[str | None, typer.Option(help="Processes, each on a GPU of its own, or auto for all.")] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="ASE database, extxyz or SDF, by suffix.")
     ] = None,
@@ -62,6 +63,7 @@ def generate(
         "temperature": temperature,
         "seed": seed,
         "device": device,
+        "devices": int(devices) if devices is not None and devices.isdecimal() else devices,
         "output": output,
         "append": append or None,
         "trace": trace or None,
@@ -77,6 +79,8 @@ def generate(
     recipe = load_generation_recipe(source if is_recipe else None, overrides or [], values)
     recipe = recipe.model_copy(update={"conditions": {**recipe.conditions, **targets}})
     result = run.generate(recipe, say=typer.echo)
+    if result.rank:  # the first process has the word
+        return
     if result.interrupted:
         typer.echo(f"\nInterrupted after {result.requested:,} of {recipe.n_molecules:,} molecules.")
     typer.echo(

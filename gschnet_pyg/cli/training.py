@@ -21,6 +21,8 @@ def train(
     from gschnet_pyg.recipe import load_recipe
 
     result = run.train(load_recipe(recipe, overrides or []), say=typer.echo)
+    if result.rank:  # the first process has the word
+        return
     typer.echo("\nLosses of the best weights:")
     for name, value in result.losses.items():
         typer.echo(f"  {name:20s} {value:.4f}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from lightning.pytorch import LightningDataModule
@@ -15,9 +16,20 @@ from gschnet_pyg.data.dataset import MoleculeDataset
 from gschnet_pyg.data.splits import Split
 from gschnet_pyg.trajectory.collate import PlacementCollate
 
+FILLER = "is_filler"
+"""Mark of a batch that counts for nothing: this process has no share of it, but takes part with all others."""
+
+
+class Visit(NamedTuple):
+    """One molecule in one pass: its row, the seed of its trajectory, and whether it only fills an empty share."""
+
+    row: int
+    seed: int
+    is_filler: bool = False
+
 
 class SeededMolecules(Dataset[Data]):
-    """Molecules that carry the seed of their next trajectory; asked for by position and seed."""
+    """Molecules that carry the seed of their next trajectory; asked for by visit."""
 
     def __init__(self, molecules: MoleculeDataset) -> None:
         self.molecules = molecules
@@ -25,38 +37,81 @@ class SeededMolecules(Dataset[Data]):
     def __len__(self) -> int:
         return len(self.molecules)
 
-    def __getitem__(self, key: tuple[int, int]) -> Data:
-        index, seed = key
-        molecule = self.molecules[index]
-        molecule.seed = seed
+    def __getitem__(self, visit: Visit) -> Data:
+        molecule = self.molecules[visit.row]
+        molecule.seed = visit.seed
+        if visit.is_filler:
+            molecule[FILLER] = True
         return molecule
 
 
-class TrajectorySampler(Sampler[tuple[int, int]]):
+class _MarkingCollate:
+    """A collate that marks the batches made of a filler."""
+
+    def __init__(self, collate: PlacementCollate) -> None:
+        self.collate = collate
+
+    def __call__(self, molecules: Sequence[Data]) -> PlacementSteps:
+        steps = self.collate(molecules)
+        if FILLER in molecules[0]:
+            steps[FILLER] = True
+        return steps
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one process of several takes of every batch.
+
+    Args:
+        batch_size: molecules of a batch, of all processes; a multiple of their number.
+        rank: number of this process.
+        n_processes: how many share a batch.
+    """
+
+    batch_size: int = 1
+    rank: int = 0
+    n_processes: int = 1
+
+    def of(self, batch: np.ndarray) -> np.ndarray:
+        """Every n-th molecule, so that the shares of a last, smaller batch differ by one at most."""
+        return batch[self.rank :: self.n_processes]
+
+
+class TrajectorySampler(Sampler[Visit]):
     """Positions and trajectory seeds of one pass over the data.
 
     A seed depends on the run's seed, the epoch and the molecule, and so on neither the batch nor the
-    worker that happens to expand it.
+    worker or process that happens to expand it. Batches consist of the same molecules however many processes share
+    them, and every process sees all batches: where the last one is too small for all, some get a filler.
 
     Args:
         n_molecules: size of the dataset.
         seed: of the run.
         fixed: keep order and seeds the same in every epoch, as validation needs.
+        share: of this process.
     """
 
-    def __init__(self, n_molecules: int, seed: int, fixed: bool = False) -> None:
-        self.n_molecules, self.seed, self.fixed = n_molecules, seed, fixed
+    def __init__(
+        self,
+        n_molecules: int,
+        seed: int,
+        fixed: bool = False,
+        share: Share = Share(),
+    ) -> None:
+        self.n_molecules, self.seed, self.fixed, self.share = n_molecules, seed, fixed, share
         self.epoch = 0
         self.done = (0, 0)  # epoch that was interrupted, and the molecules of it that were seen
 
     def __len__(self) -> int:
-        return self.n_molecules
+        n_whole, rest = divmod(self.n_molecules, self.share.batch_size)
+        last = max(1, len(self.share.of(np.arange(rest)))) if rest else 0
+        return n_whole * (self.share.batch_size // self.share.n_processes) + last
 
     def set_epoch(self, epoch: int) -> None:
         """Called by Lightning before every pass."""
         self.epoch = epoch
 
-    def __iter__(self) -> Iterator[tuple[int, int]]:
+    def __iter__(self) -> Iterator[Visit]:
         entropy = np.random.SeedSequence((self.seed, 0 if self.fixed else self.epoch + 1))
         for_seeds, for_order = entropy.spawn(2)
         seeds = (for_seeds.generate_state(self.n_molecules, np.uint64) >> np.uint64(1)).tolist()
@@ -64,7 +119,11 @@ class TrajectorySampler(Sampler[tuple[int, int]]):
         if not self.fixed:
             np.random.default_rng(for_order).shuffle(order)
         first = self.done[1] if self.epoch == self.done[0] else 0
-        return ((index, seeds[index]) for index in order[first:].tolist())
+        for start in range(first, self.n_molecules, self.share.batch_size):
+            batch = order[start : start + self.share.batch_size]
+            mine = self.share.of(batch)
+            for row in (mine if len(mine) else batch[:1]).tolist():
+                yield Visit(row, seeds[row], is_filler=len(mine) == 0)
 
 
 @dataclass(frozen=True)
@@ -72,10 +131,11 @@ class Loading:
     """How batches are made.
 
     Args:
-        batch_size: molecules per batch.
+        batch_size: molecules per batch, of all processes.
         steps_drawn: steps drawn per molecule and epoch; none takes all.
         train_workers, validation_workers, test_workers: processes that build batches; 0 builds them in
             the training process.
+        rank, n_processes: number of this process among those that share every batch, and how many these are.
     """
 
     batch_size: int
@@ -83,6 +143,8 @@ class Loading:
     train_workers: int = 0
     validation_workers: int = 0
     test_workers: int = 0
+    rank: int = 0
+    n_processes: int = 1
 
 
 class MoleculeDataModule(LightningDataModule):
@@ -142,12 +204,13 @@ class MoleculeDataModule(LightningDataModule):
         return self._loader(self.split.test, self.loading.test_workers, fixed=True)
 
     def _loader(self, rows: np.ndarray, n_workers: int, fixed: bool) -> DataLoader[PlacementSteps]:
-        molecules = SeededMolecules(self.dataset.subset(rows))
+        molecules, loading = SeededMolecules(self.dataset.subset(rows)), self.loading
+        share = Share(loading.batch_size, loading.rank, loading.n_processes)
         return DataLoader(
             molecules,  # type: ignore[arg-type]
-            batch_size=self.loading.batch_size,
-            sampler=TrajectorySampler(len(molecules), self.seed, fixed),  # type: ignore[arg-type]
-            collate_fn=self.collate if fixed else self.noisy_collate,
+            batch_size=loading.batch_size // loading.n_processes,
+            sampler=TrajectorySampler(len(molecules), self.seed, fixed, share),  # type: ignore[arg-type]
+            collate_fn=_MarkingCollate(self.collate if fixed else self.noisy_collate),
             num_workers=n_workers,
             persistent_workers=n_workers > 0,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from gschnet_pyg.generation.rounds import Rounds
 from gschnet_pyg.generation.settings import GenerationSettings
@@ -18,6 +18,7 @@ def generate(
     settings: GenerationSettings,
     starts: Sequence[Start] = FROM_NOTHING,
     on_step: Callable[[StepView], None] | None = None,
+    numbers: Iterable[int] | None = None,
 ) -> Iterator[Attempt]:
     """Generate molecules; each is handed over as soon as it ends, and its place in the batch refilled.
 
@@ -26,9 +27,10 @@ def generate(
         settings: how molecules are drawn.
         starts: conditions and substructures; molecule number k begins with the one of number k modulo their number.
         on_step: sees every step before it is taken.
+        numbers: of the molecules to make, for one process of several; all of the request by default.
 
     Returns:
-        Iterator over ``settings.n_molecules`` attempts, in the order in which they end.
+        Iterator over the attempts, ``settings.n_molecules`` or those of the numbers, in the order in which they end.
 
     Raises:
         RecipeError: at once, if the settings cannot work or do not fit the model.
@@ -38,11 +40,14 @@ def generate(
         Gebauer et al., Nat. Commun. 13, 973 (2022), Methods.
     """
     check_starts(starts, model, settings.max_atoms)
-    return _grow(Rounds(model, settings, on_step), settings, starts)
+    wanted = range(settings.n_molecules) if numbers is None else numbers
+    return _grow(Rounds(model, settings, on_step), settings, starts, wanted)
 
 
-def _grow(rounds: Rounds, settings: GenerationSettings, starts: Sequence[Start]) -> Iterator[Attempt]:
-    waiting = (PartialMolecule.begin(settings.seed, number, starts) for number in range(settings.n_molecules))
+def _grow(
+    rounds: Rounds, settings: GenerationSettings, starts: Sequence[Start], numbers: Iterable[int]
+) -> Iterator[Attempt]:
+    waiting = (PartialMolecule.begin(settings.seed, number, starts) for number in numbers)
     live: list[PartialMolecule] = []
     while True:
         begun = [molecule for _, molecule in zip(range(rounds.n_slots - len(live)), waiting, strict=False)]

@@ -113,7 +113,7 @@ class SplitSettings(Section):
 
 
 class WorkerSettings(Section):
-    """Processes that work beside the training process; 0 does the work in it."""
+    """Processes that work beside the training process, or each of several; 0 does the work in it."""
 
     train: Count = 6
     """Build batches."""

@@ -47,6 +47,7 @@ class TrainingSection(Section):
     """The training loop."""
 
     batch_size: PositiveInt = 5
+    """Molecules per optimisation step, over all devices and machines together."""
     steps_drawn: Count = 0
     """Prediction steps drawn per molecule and epoch, stops included; 0 takes all."""
     position_noise: Annotated[float, Field(ge=0)] = 0.0
@@ -74,6 +75,10 @@ class TrainingSection(Section):
     """Epochs between validations, parts of an epoch included; every run also ends with one."""
     workers: WorkerSettings = WorkerSettings()
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    devices: PositiveInt | Literal["auto"] = 1
+    """Processes on each machine, each on a GPU of its own; auto takes all GPUs. On CPUs, a number of processes."""
+    nodes: PositiveInt = 1
+    """Machines that train together."""
     progress_refresh: Count = 20
     """Steps between updates of the progress bar; 0 turns it off."""
     model_summary: bool = True

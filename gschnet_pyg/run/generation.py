@@ -14,6 +14,7 @@ from ase.visualize import view
 from tqdm import tqdm
 
 from gschnet_pyg.build.generation import device, generation_settings
+from gschnet_pyg.build.processes import generation_layout
 from gschnet_pyg.errors import RecipeError
 from gschnet_pyg.files import replace_file
 from gschnet_pyg.generation.fragments import read_fragments
@@ -23,8 +24,13 @@ from gschnet_pyg.generation.starts import Start
 from gschnet_pyg.generation.targets import Target, describe, far_targets, parse_targets
 from gschnet_pyg.generation.trace import StepTrace
 from gschnet_pyg.model.conditions import CompositionCondition, Condition
+from gschnet_pyg.model.gschnet import GSchNet
+from gschnet_pyg.processes import Processes
 from gschnet_pyg.recipe import GenerationRecipe
+from gschnet_pyg.run.launching import in_processes
 from gschnet_pyg.run.output import check_appending, reserved, write_generated
+from gschnet_pyg.run.processes import joined, must_start_others
+from gschnet_pyg.run.shards import Shard, ShardFolder, shard_folder
 from gschnet_pyg.run_directory import RunDirectory
 
 Say = Callable[[str], None]
@@ -39,6 +45,7 @@ class GenerationResult:
         requested, finished: of this call.
         interrupted: by the user; attempts that had not ended are no part of the counts.
         traces: trajectories of the molecules that were traced.
+        rank: number of this process among those that generated together; the counts are those of the first one, 0.
     """
 
     path: Path
@@ -46,6 +53,7 @@ class GenerationResult:
     finished: int
     interrupted: bool = False
     traces: tuple[Path, ...] = ()
+    rank: int = 0
 
     @property
     def abandoned(self) -> int:
@@ -57,6 +65,7 @@ def generate(recipe: GenerationRecipe, say: Say = print, progress: bool = True) 
     """Generate molecules with the model of a run directory.
 
     Interrupted, it stores what is finished; the attempts that had not ended are then no part of the counts.
+    Several processes, one for each device, are started here unless a cluster has started them.
 
     Args:
         recipe: what to do.
@@ -69,35 +78,104 @@ def generate(recipe: GenerationRecipe, say: Say = print, progress: bool = True) 
     Raises:
         GschnetError: if there is no model, the conditions or substructures do not fit it, or the output exists.
     """
-    directory = RunDirectory(recipe.run)
-    model = directory.model().to(device(recipe.device))
+    layout = generation_layout(recipe)
+    if must_start_others(layout):
+        result: GenerationResult = in_processes("generate", recipe, layout, say, progress=progress)
+        return result
+    with joined(layout, between_cpus=True) as processes:
+        if processes.is_first:
+            return _generate_and_write(recipe, say, progress, processes)
+        return _generate_share(recipe, processes)
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What was asked for, checked.
+
+    Attributes:
+        recipe: that asks for it.
+        model: on the device to use.
+        conditions: of the model.
+        starts: of the molecules, in turn.
+    """
+
+    recipe: GenerationRecipe
+    model: GSchNet
+    conditions: Sequence[Condition]
+    starts: Sequence[Start]
+
+
+def _checked(recipe: GenerationRecipe, processes: Processes, say: Say) -> _Request:
+    """Model and starts, if they fit the recipe."""
+    model = RunDirectory(recipe.run).model().to(processes.device or device(recipe.device))
     conditions = model.conditions.conditions if model.conditions is not None else ()
     if recipe.start is not None and recipe.start.origin is not None and not model.settings.has_origin:
         raise RecipeError("start.origin: the model was trained without the origin token; leave it out")
     starts = _starts(recipe, conditions, say)
     if strange := [number for number in recipe.trace if number >= recipe.n_molecules]:
         raise RecipeError(f"trace: there is no molecule {strange[0]}; they are numbered 0 to {recipe.n_molecules - 1}")
-    trace = StepTrace(recipe.trace, model.vocabulary, say) if recipe.trace else None
-    with reserved(recipe, directory.path / "generated") as output:
+    return _Request(recipe, model, conditions, starts)
+
+
+def _generate_and_write(recipe: GenerationRecipe, say: Say, progress: bool, processes: Processes) -> GenerationResult:
+    """The first process: it checks for all, gathers what they have made, and writes it."""
+    request = _checked(recipe, processes, say)
+    conditions, starts = request.conditions, request.starts
+    with reserved(recipe, RunDirectory(recipe.run).path / "generated") as output:
         check_appending(output, recipe, conditions)
-        attempts = generate_attempts(model, generation_settings(recipe), starts, trace)
-        bar = tqdm(total=recipe.n_molecules, desc="generating", unit=" molecules", disable=None if progress else True)
-        ended, interrupted = [], False
-        try:
-            for attempt in attempts:
-                ended.append(attempt)
-                bar.update()
-        except KeyboardInterrupt:
-            interrupted = True
-        bar.close()
-        finished = sorted((attempt for attempt in ended if attempt.is_finished), key=lambda attempt: attempt.number)
+        with shard_folder(output, processes) as folder, folder.stopping_on_interrupt():
+            own, is_interrupted = _share(request, folder, say, progress)
+            shard = folder.gathered(own)
+            is_interrupted = is_interrupted or folder.is_stopped
+        for line in shard.lines:
+            say(line)
+        finished = sorted((attempt for attempt in shard.attempts if attempt.is_finished), key=lambda each: each.number)
         molecules = [_atoms(attempt, starts[attempt.start], conditions) for attempt in finished]
-        counts = {"requested": len(ended), "finished": len(finished)}
+        counts = {"requested": len(shard.attempts), "finished": len(finished)}
         write_generated(output, recipe, molecules, conditions, counts)
-    traces = _write_trace(trace, output)
     if recipe.view and molecules:
         view(molecules)  # type: ignore[no-untyped-call]
-    return GenerationResult(output, len(ended), len(finished), interrupted, traces)
+    traces = tuple(sorted(shard.traces, key=lambda path: (len(path.name), path.name)))  # by number
+    return GenerationResult(output, len(shard.attempts), len(finished), is_interrupted, traces)
+
+
+def _generate_share(recipe: GenerationRecipe, processes: Processes) -> GenerationResult:
+    """Any other process: it begins when the first one has found all well."""
+    with shard_folder(None, processes) as folder, folder.stopping_on_interrupt():
+        own, is_interrupted = _share(_checked(recipe, processes, lambda line: None), folder)
+        folder.store(own)
+    n_finished = sum(attempt.is_finished for attempt in own.attempts)
+    return GenerationResult(
+        folder.output, len(own.attempts), n_finished, is_interrupted, tuple(own.traces), processes.rank
+    )
+
+
+def _share(
+    request: _Request, folder: ShardFolder, say: Say | None = None, progress: bool = False
+) -> tuple[Shard, bool]:
+    """What this process makes of the request, and whether it was interrupted.
+
+    Lines of traced steps are said at once where nobody else has some to say, and otherwise kept.
+    """
+    recipe, processes, shard = request.recipe, folder.processes, Shard()
+    say_step = say if say is not None and processes.size == 1 else shard.lines.append
+    trace = StepTrace(recipe.trace, request.model.vocabulary, say_step) if recipe.trace else None
+    numbers = range(processes.rank, recipe.n_molecules, processes.size)
+    attempts = generate_attempts(request.model, generation_settings(recipe), request.starts, trace, numbers)
+    share = f" (1 of {processes.size} shares)" if processes.size > 1 else ""
+    bar = tqdm(total=len(numbers), desc=f"generating{share}", unit=" molecules", disable=None if progress else True)
+    is_interrupted = False
+    try:
+        for attempt in attempts:
+            shard.attempts.append(attempt)
+            bar.update()
+            if folder.is_stopped:
+                break
+    except KeyboardInterrupt:
+        is_interrupted = True
+    bar.close()
+    shard.traces.extend(_write_trace(trace, folder.output))
+    return shard, is_interrupted or folder.is_stopped
 
 
 def _starts(recipe: GenerationRecipe, conditions: Sequence[Condition], say: Say) -> list[Start]:

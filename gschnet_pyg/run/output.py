@@ -26,7 +26,7 @@ from gschnet_pyg.run.metadata import stored_metadata
 _SAME = ("kind", "property", "unit", "computed", "atom_types", "skip_hydrogen", "size")
 """What a condition shares with that of other molecules in the same file; ranges and layers may differ."""
 
-_DECIDES_NOTHING = {"n_molecules", "batch_size", "filter_memory", "device"}
+_DECIDES_NOTHING = {"n_molecules", "batch_size", "filter_memory", "device", "devices", "nodes"}
 """Settings that molecules do not depend on."""
 
 

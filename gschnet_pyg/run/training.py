@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import signal
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,14 +12,18 @@ import torch
 
 from gschnet_pyg.build.conditions import Prepared, prepare
 from gschnet_pyg.build.data import datamodule
+from gschnet_pyg.build.processes import training_layout
 from gschnet_pyg.build.properties import open_source
 from gschnet_pyg.build.training import BEST, LAST, check_accelerator, trainer, training_module
 from gschnet_pyg.data.splits import check_values, save_split
 from gschnet_pyg.data.staging import staged_arrays
 from gschnet_pyg.model.conditions import CompositionCondition, Condition, ScalarCondition
 from gschnet_pyg.model.gschnet import GSchNet
+from gschnet_pyg.processes import Processes
 from gschnet_pyg.recipe import Recipe
 from gschnet_pyg.recipe_sections.data import FileData
+from gschnet_pyg.run.launching import in_processes
+from gschnet_pyg.run.processes import joined, must_start_others, quiet_lightning
 from gschnet_pyg.run_directory import RunDirectory
 from gschnet_pyg.training.module import PlacementTraining
 
@@ -38,16 +39,20 @@ class TrainingResult:
         losses: of the best weights.
         conditions: names of what molecules are to be asked for.
         needs_fragment: molecules can only grow from substructures.
+        rank: number of this process among those that trained together; the first one, 0, speaks for all.
     """
 
     directory: Path
     losses: dict[str, float]
     conditions: tuple[str, ...] = ()
     needs_fragment: bool = False
+    rank: int = 0
 
 
 def train(recipe: Recipe, say: Say = print) -> TrainingResult:
     """Train a model, or resume the run whose id the recipe names.
+
+    Several processes, one for each device, are started here unless a cluster has started them.
 
     Args:
         recipe: what to do.
@@ -60,7 +65,23 @@ def train(recipe: Recipe, say: Say = print) -> TrainingResult:
         GschnetError: if the recipe, the data or the stored run cannot be used, or the loss is no number any more.
     """
     check_accelerator(recipe)
+    layout = training_layout(recipe)
+    if must_start_others(layout, "training."):
+        result: TrainingResult = in_processes("train", recipe, layout, say)
+        return result
+    with joined(layout, "training.") as processes:
+        return _train(recipe, say if processes.is_first else _be_silent, processes)
+
+
+def _be_silent(line: str) -> None:
+    """What the first process says already."""
+
+
+def _train(recipe: Recipe, say: Say, processes: Processes) -> TrainingResult:
+    """The part of a run that every process has in it; the first one writes all files."""
     recipe = _with_absolute_paths(recipe)
+    if not processes.is_first:  # everything is converted, computed and stored when it goes on
+        recipe = processes.shared(recipe)
     directory = RunDirectory.of(recipe)
     recipe = directory.continued(recipe)
     # under the id that was made up, the stored recipe resumes this run
@@ -68,28 +89,42 @@ def train(recipe: Recipe, say: Say = print) -> TrainingResult:
     last = directory.checkpoint(LAST)
     resumes = last.is_file() and bool(directory.read_checkpoint(LAST))
     prepared = prepare(recipe, open_source(recipe), directory.split_file)
+    if processes.is_first:
+        _store(prepared, directory)
+        processes.shared(recipe)
+    module = training_module(prepared.recipe, prepared.conditions)
+    _say_what_begins(prepared, directory, module, resumes, say)
+    # what was computed lies in the cache by now, and travels along
+    with staged_arrays(prepared.molecules, recipe.run.cache_work_directory, progress=processes.is_first) as molecules:
+        checkpoint = last if resumes else None
+        losses = _fit(replace(prepared, molecules=molecules), directory, module, checkpoint, say, processes)
+    names = tuple(condition.name for condition in prepared.conditions)
+    return TrainingResult(directory.path, losses, names, recipe.growth.fragment_share is not None, processes.rank)
+
+
+def _store(prepared: Prepared, directory: RunDirectory) -> None:
+    """Recipe and split; a split that is there already must be of the same values."""
     if directory.split_file.is_file():
         check_values(directory.split_file, prepared.molecules)
     directory.store_recipe(prepared.recipe)  # first, so that a split never lies there without the recipe it is of
     if not directory.split_file.is_file():
         save_split(directory.split_file, prepared.parts, prepared.molecules)
-    module = training_module(prepared.recipe, prepared.conditions)
-    _say_what_begins(prepared, directory, module, resumes, say)
-    # what was computed lies in the cache by now, and travels along
-    with staged_arrays(prepared.molecules, recipe.run.cache_work_directory) as molecules:
-        losses = _fit(replace(prepared, molecules=molecules), directory, module, last if resumes else None, say)
-    names = tuple(condition.name for condition in prepared.conditions)
-    return TrainingResult(directory.path, losses, names, recipe.growth.fragment_share is not None)
 
 
 def _fit(
-    prepared: Prepared, directory: RunDirectory, module: PlacementTraining, checkpoint: Path | None, say: Say
+    prepared: Prepared,
+    directory: RunDirectory,
+    module: PlacementTraining,
+    checkpoint: Path | None,
+    say: Say,
+    processes: Processes,
 ) -> dict[str, float]:
     """Train, validate and test, and export the best model."""
-    batches = datamodule(prepared.recipe, prepared.molecules, prepared.parts)
-    directory.model_file.unlink(missing_ok=True)  # from now on the best checkpoint is newer
-    with _quiet_lightning():
-        loop = trainer(prepared.recipe, directory.path, len(batches.train_dataloader()))
+    batches = datamodule(prepared.recipe, prepared.molecules, prepared.parts, processes)
+    if processes.is_first:
+        directory.model_file.unlink(missing_ok=True)  # from now on the best checkpoint is newer
+    with quiet_lightning():
+        loop = trainer(prepared.recipe, directory.path, len(batches.train_dataloader()), processes)
         on_interrupt = signal.getsignal(signal.SIGINT)
         try:
             loop.fit(module, batches, ckpt_path=checkpoint, weights_only=True)
@@ -101,8 +136,9 @@ def _fit(
         best = directory.read_checkpoint(BEST)
         tested = loop.test(module, batches, verbose=False)[0] if len(prepared.parts.test) else {}
     losses = {"validation/loss": _best_score(best), **tested}
-    directory.store_losses(losses)
-    directory.export(module.model)
+    if processes.is_first:
+        directory.store_losses(losses)
+        directory.export(module.model)
     return losses
 
 
@@ -179,17 +215,3 @@ def _best_score(checkpoint: dict[str, Any]) -> float:
     """Validation loss of a checkpoint."""
     states = (state for name, state in checkpoint["callbacks"].items() if name.startswith("ModelCheckpoint"))
     return float(next(states)["current_score"])
-
-
-@contextmanager
-def _quiet_lightning() -> Iterator[None]:
-    """Keep Lightning's advice from the user: what matters is said by this package."""
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="lightning")
-        try:
-            yield
-        finally:
-            logger.setLevel(level)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import WeightAveraging
+from lightning.pytorch.callbacks import Timer, WeightAveraging
+from lightning.pytorch.trainer.states import RunningStage
 from torch import Tensor
+
+from gschnet_pyg.processes import ALONE, Processes
 
 
 class AveragedWeights(WeightAveraging):
@@ -48,6 +52,78 @@ class StepLimit(Callback):
 
     def _check(self, trainer: Trainer) -> None:
         trainer.should_stop = trainer.should_stop or trainer.global_step >= self.max_steps
+
+
+class TimeLimit(Timer):
+    """Stop after some wall time of training and validation, over all resumptions, with a last validation.
+
+    Several processes go by one clock, read before every step: they stop at the same step, and a learning rate that
+    follows the time is the same in all of them.
+
+    Args:
+        minutes: the time.
+        processes: that train together.
+    """
+
+    def __init__(self, minutes: float, processes: Processes = ALONE) -> None:
+        super().__init__(timedelta(minutes=minutes), verbose=False)
+        self.processes = processes
+        self._read: float | None = None
+
+    def on_train_batch_start(self, *args: Any, **kwargs: Any) -> None:
+        """Read the clock."""
+        if self.processes.size > 1:
+            self._read = self.processes.largest(super().time_elapsed())
+
+    def on_train_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
+        """Called after every batch."""
+        remaining = self.time_remaining()
+        trainer.should_stop = trainer.should_stop or (remaining is not None and remaining <= 0)
+
+    def time_elapsed(self, stage: str = RunningStage.TRAINING) -> float:
+        """Seconds, of training as all processes have it."""
+        is_agreed = self._read is not None and stage == RunningStage.TRAINING
+        return self._read if is_agreed else super().time_elapsed(stage)  # type: ignore[return-value]
+
+
+class InterruptTogether(Callback):
+    """Let an interrupt of one process reach all of them, before the same batch, so that they can stop in order.
+
+    Args:
+        processes: that train together.
+    """
+
+    def __init__(self, processes: Processes) -> None:
+        self.processes, self.is_asked = processes, False
+        self._before: Any = signal.SIG_DFL
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """From now on an interrupt waits for the next batch."""
+        self._before = signal.signal(signal.SIGINT, self._ask)
+
+    def on_train_batch_start(self, *args: Any, **kwargs: Any) -> None:
+        """Called before every batch."""
+        self._check()
+
+    def on_validation_batch_start(self, *args: Any, **kwargs: Any) -> None:
+        """Called before every batch."""
+        self._check()
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Interrupts are as they were."""
+        signal.signal(signal.SIGINT, self._before)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Interrupts are as they were; Lightning sees to them itself if this was one."""
+        if not isinstance(exception, KeyboardInterrupt):
+            signal.signal(signal.SIGINT, self._before)
+
+    def _ask(self, *args: Any) -> None:
+        self.is_asked = True
+
+    def _check(self) -> None:
+        if self.processes.largest(float(self.is_asked)):
+            raise KeyboardInterrupt
 
 
 class SaveOnInterrupt(Callback):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import Timer
 
-from gschnet_pyg.training.callbacks import StepLimit
+from gschnet_pyg.training.callbacks import StepLimit, TimeLimit
 
 
 def used_share(trainer: Trainer) -> float:
@@ -14,7 +13,7 @@ def used_share(trainer: Trainer) -> float:
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, StepLimit):
             shares.append(trainer.global_step / callback.max_steps)
-        elif isinstance(callback, Timer) and (remaining := callback.time_remaining()) is not None:
+        elif isinstance(callback, TimeLimit) and (remaining := callback.time_remaining()) is not None:
             elapsed = callback.time_elapsed()
             shares.append(elapsed / max(elapsed + remaining, 1e-9))
     return min(1.0, max(shares))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -54,6 +55,29 @@ def placement_loss(
         labels = distance_labels(steps.labelled_distance, bins, label_width)
         distance_loss = F.kl_div(prediction.distance_logp, labels, reduction="sum") / n_labelled
     return LossTerms(type_loss + distance_loss, type_loss, distance_loss, steps.n_steps, n_labelled)
+
+
+def pooled_loss(own: LossTerms, n_processes: int, added_up: Callable[[Tensor], Tensor]) -> tuple[Tensor, LossTerms]:
+    """Loss of a batch that several processes share, as if one process had all of it.
+
+    Shares differ in their numbers of steps and labelled predictors, so sums are divided by the counts of all shares.
+
+    Args:
+        own: of this process's share; counts of 0 leave it out.
+        n_processes: that share the batch.
+        added_up: sums a tensor over them.
+
+    Returns:
+        What this process is to differentiate, whose gradient *averaged* over the processes is that of the whole
+        batch's loss; and that loss, without gradient, with the counts of this share.
+    """
+    counts = own.type.new_tensor([own.n_steps, own.n_labelled])
+    sums = torch.stack([own.type, own.distance]) * counts
+    pooled = added_up(torch.cat([sums.detach(), counts]))
+    n_pooled = pooled[2:].clamp(min=1)
+    type_loss, distance_loss = pooled[:2] / n_pooled
+    whole = LossTerms(type_loss + distance_loss, type_loss, distance_loss, own.n_steps, own.n_labelled)
+    return n_processes * (sums / n_pooled).sum(), whole
 
 
 def distance_labels(distance: Tensor, bins: DistanceBins, label_width: float) -> Tensor:

@@ -8,14 +8,15 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
-from torchmetrics import MeanMetric
 
 from gschnet_pyg.contracts import PlacementSteps
+from gschnet_pyg.data.datamodule import FILLER
 from gschnet_pyg.errors import ModelError
 from gschnet_pyg.model.gschnet import GSchNet
 from gschnet_pyg.model.storage import describe_model
+from gschnet_pyg.processes import added_up
 from gschnet_pyg.training.limits import used_share
-from gschnet_pyg.training.losses import LossTerms, placement_loss
+from gschnet_pyg.training.losses import LossTerms, placement_loss, pooled_loss
 from gschnet_pyg.training.optimisation import Cosine, Optimisation, Plateau
 
 
@@ -24,7 +25,7 @@ class PlacementTraining(LightningModule):
 
     Logged are the learning rate, ``train/...`` and, after each evaluation, ``validation/...`` and
     ``test/...``: ``type`` (mean over steps), ``distance`` (mean over labelled predictors), and ``loss``,
-    their sum.
+    their sum. Several processes log what one would of their batches together.
 
     Args:
         model: the network.
@@ -34,7 +35,7 @@ class PlacementTraining(LightningModule):
     def __init__(self, model: GSchNet, optimisation: Optimisation) -> None:
         super().__init__()
         self.model, self.optimisation = model, optimisation
-        self.type_mean, self.distance_mean = MeanMetric(nan_strategy="disable"), MeanMetric(nan_strategy="disable")
+        self._sums: Tensor | None = None  # of an evaluation, with what they are divided by
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what the model is made of beside its weights."""
@@ -43,6 +44,9 @@ class PlacementTraining(LightningModule):
     def training_step(self, steps: PlacementSteps, batch_idx: int) -> Tensor:
         """Loss of a batch."""
         loss = self._loss(steps)
+        minimised = loss.total
+        if self.trainer.world_size > 1:
+            minimised, loss = pooled_loss(loss, self.trainer.world_size, added_up)
         self.log_dict(
             {
                 "train/loss": loss.total,
@@ -52,15 +56,15 @@ class PlacementTraining(LightningModule):
             },
             batch_size=steps.n_molecules,
         )
-        return loss.total
+        return minimised
 
     def validation_step(self, steps: PlacementSteps, batch_idx: int) -> None:
         """Add a batch to the means."""
-        self._count(self._loss(steps))
+        self._add(self._loss(steps))
 
     def test_step(self, steps: PlacementSteps, batch_idx: int) -> None:
         """Add a batch to the means."""
-        self._count(self._loss(steps))
+        self._add(self._loss(steps))
 
     def on_validation_epoch_end(self) -> None:
         """Log the means, and let the learning rate follow them."""
@@ -100,15 +104,19 @@ class PlacementTraining(LightningModule):
         return {"optimizer": optimizer}
 
     def _loss(self, steps: PlacementSteps) -> LossTerms:
-        return placement_loss(self.model(steps), steps, self.model.bins, self.optimisation.label_width)
+        loss = placement_loss(self.model(steps), steps, self.model.bins, self.optimisation.label_width)
+        return loss._replace(n_steps=0, n_labelled=0) if FILLER in steps else loss
 
-    def _count(self, loss: LossTerms) -> None:
-        self.type_mean.update(loss.type, loss.n_steps)
-        self.distance_mean.update(loss.distance, loss.n_labelled)
+    def _add(self, loss: LossTerms) -> None:
+        counts = loss.type.new_tensor([loss.n_steps, loss.n_labelled])
+        sums = torch.cat([torch.stack([loss.type, loss.distance]) * counts, counts])
+        self._sums = sums if self._sums is None else self._sums + sums
 
     def _log_means(self, stage: str) -> Tensor:
-        kind, distance = self.type_mean.compute(), self.distance_mean.compute()
-        self.log_dict({f"{stage}/loss": kind + distance, f"{stage}/type": kind, f"{stage}/distance": distance})
-        self.type_mean.reset()
-        self.distance_mean.reset()
-        return kind + distance
+        assert self._sums is not None, "an evaluation has batches"
+        pooled = added_up(self._sums) if self.trainer.world_size > 1 else self._sums
+        self._sums = None
+        kind, distance = pooled[:2] / pooled[2:].clamp(min=1)
+        loss: Tensor = kind + distance
+        self.log_dict({f"{stage}/loss": loss, f"{stage}/type": kind, f"{stage}/distance": distance})
+        return loss

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from gschnet_pyg.contracts import Cutoffs, Growth, Noise, PlacementSteps, Vocabulary
-from gschnet_pyg.data.datamodule import Loading, MoleculeDataModule, TrajectorySampler
+from gschnet_pyg.data.datamodule import FILLER, Loading, MoleculeDataModule, Share, TrajectorySampler, Visit
 from gschnet_pyg.data.dataset import MoleculeDataset
 from gschnet_pyg.data.sources import open_dataset
 from gschnet_pyg.data.splits import draw_split
@@ -67,10 +67,45 @@ def test_the_number_of_workers_does_not_matter(dataset: MoleculeDataset) -> None
 
 def test_every_molecule_is_visited_once_per_epoch() -> None:
     sampler = TrajectorySampler(50, seed=3)
-    indices, seeds = zip(*sampler, strict=True)
+    indices, seeds, fills = zip(*sampler, strict=True)
     assert sorted(indices) == list(range(50))
     assert len(set(seeds)) == 50
     assert list(indices) != sorted(indices)
+    assert not any(fills)
+
+
+@pytest.mark.parametrize("n_molecules", [0, 2, 8, 13, 16])
+@pytest.mark.parametrize("n_processes", [2, 4])
+def test_processes_share_the_batches_of_one(n_molecules: int, n_processes: int) -> None:
+    """The same molecules with the same seeds, each once; everybody has a part in every batch."""
+    size = 4
+
+    def batches(rank: int, n: int, done: int = 0) -> list[list[Visit]]:
+        sampler = TrajectorySampler(n_molecules, seed=3, share=Share(size, rank, n))
+        visits = list(sampler)
+        assert len(visits) == len(sampler)
+        sampler.done = (0, done)
+        visits = list(sampler)
+        return [visits[start : start + size // n] for start in range(0, len(visits), size // n)]
+
+    for done in (0, 4):
+        together = [
+            sorted(visit for batch in shares for visit in batch if not visit.is_filler)
+            for shares in zip(*(batches(rank, n_processes, done) for rank in range(n_processes)), strict=True)
+        ]
+        assert together == [sorted(batch) for batch in batches(0, 1, done)]
+
+
+def test_an_empty_share_is_marked(dataset: MoleculeDataset) -> None:
+    split = draw_split(np.ones(len(dataset), dtype=bool), 5, 3, 0)
+    loaders = [
+        MoleculeDataModule(dataset, split, Vocabulary(), Cutoffs(), Loading(4, rank=rank, n_processes=2))
+        for rank in (0, 1)
+    ]
+    marks = [[FILLER in batch for batch in module.train_dataloader()] for module in loaders]
+    assert marks == [[False, False], [False, True]]
+    n_steps = [sum(b.n_steps for b in module.val_dataloader() if FILLER not in b) for module in loaders]
+    assert sum(n_steps) == 2 * sum(len(dataset[row].z) for row in split.validation.tolist())
 
 
 def test_batches_move_between_devices_as_one(dataset: MoleculeDataset) -> None:

@@ -67,6 +67,15 @@ def test_more_molecules_do_not_change_the_first_ones(untrained: GSchNet) -> None
         assert_same(attempt, many[number])
 
 
+def test_some_numbers_give_those_molecules(untrained: GSchNet) -> None:
+    settings = GenerationSettings(7, max_atoms=6, **COARSE)
+    whole = by_number(list(generate(untrained, settings)))
+    shares = [by_number(list(generate(untrained, settings, numbers=range(rank, 7, 2)))) for rank in (0, 1)]
+    assert [set(share) for share in shares] == [{0, 2, 4, 6}, {1, 3, 5}]
+    for number, attempt in (shares[0] | shares[1]).items():
+        assert_same(attempt, whole[number])
+
+
 @torch.inference_mode()
 def test_partial_molecules_look_as_in_training() -> None:
     """Features and predictors of a step are equal whether the collate or the generator expands it."""

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gschnet_pyg.contracts import DistanceBins, PlacementSteps, Prediction
-from gschnet_pyg.training.losses import distance_labels, placement_loss
+from gschnet_pyg.training.losses import LossTerms, distance_labels, placement_loss, pooled_loss
 
 BINS = DistanceBins(6.7, 202)
 
@@ -65,3 +65,29 @@ def test_a_batch_of_stops_has_no_distances() -> None:
     loss = placement_loss(Prediction(torch.full((2, 6), 1 / 6).log(), torch.zeros(0, 202)), batch, BINS)
     assert float(loss.distance) == 0.0
     assert torch.isfinite(loss.total)
+
+
+def test_shares_of_any_size_add_up_to_the_whole_batch() -> None:
+    """Three processes: a share with distances, one of stops only, and a filler that counts for nothing."""
+    type_logits = torch.randn(5, 6, generator=torch.Generator().manual_seed(1), requires_grad=True)
+    distance_logits = torch.randn(3, 202, generator=torch.Generator().manual_seed(2), requires_grad=True)
+    type_logp, distance_logp = type_logits.log_softmax(1), distance_logits.log_softmax(1)
+    distances, classes = [1.0, 2.0, 3.3], [0, 5, 1, 5, 5]
+    whole = placement_loss(Prediction(type_logp, distance_logp), steps(distances, classes), BINS)
+    expected = torch.autograd.grad(whole.total, [type_logits, distance_logits], retain_graph=True)
+
+    first = placement_loss(Prediction(type_logp[:3], distance_logp), steps(distances, classes[:3]), BINS)
+    second = placement_loss(Prediction(type_logp[3:], distance_logp[:0]), steps([], classes[3:]), BINS)
+    shares = [first, second, first._replace(n_steps=0, n_labelled=0)]
+
+    def summed(own: LossTerms) -> torch.Tensor:
+        counts = torch.tensor([own.n_steps, own.n_labelled])
+        return torch.cat([torch.stack([own.type, own.distance]).detach() * counts, counts])
+
+    total = torch.stack([summed(share) for share in shares]).sum(0)
+    pooled = [pooled_loss(share, 3, lambda own: total) for share in shares]
+    for _, known in pooled:
+        torch.testing.assert_close(torch.stack(known[:3]), torch.stack(whole[:3]))
+    averaged = torch.stack([minimised for minimised, _ in pooled]).mean()
+    for found, wanted in zip(torch.autograd.grad(averaged, [type_logits, distance_logits]), expected, strict=True):
+        torch.testing.assert_close(found, wanted)

@@ -10,7 +10,8 @@ from torch.utils.data import DataLoader
 
 from gschnet_pyg.contracts import Cutoffs, Vocabulary
 from gschnet_pyg.model.gschnet import GSchNet, ModelSettings
-from gschnet_pyg.training.callbacks import AveragedWeights, StepLimit
+from gschnet_pyg.processes import Processes
+from gschnet_pyg.training.callbacks import AveragedWeights, StepLimit, TimeLimit
 from gschnet_pyg.training.module import PlacementTraining
 from gschnet_pyg.training.optimisation import Cosine, Optimisation, Plateau
 from gschnet_pyg.trajectory.collate import PlacementCollate
@@ -22,8 +23,10 @@ def training(optimisation: Optimisation) -> PlacementTraining:
     return PlacementTraining(GSchNet(Vocabulary(), Cutoffs(), ModelSettings(8, 1, 10, type_layers=2)), optimisation)
 
 
-def fit(module: PlacementTraining, n_steps: int, callbacks: list | None = None, **options) -> Trainer:
-    loader = DataLoader(molecules(), batch_size=4, collate_fn=PlacementCollate(Vocabulary(), Cutoffs(), 4))
+def fit(
+    module: PlacementTraining, n_steps: int, callbacks: list | None = None, batch_size: int = 4, **options
+) -> Trainer:
+    loader = DataLoader(molecules(), batch_size=batch_size, collate_fn=PlacementCollate(Vocabulary(), Cutoffs(), 4))
     trainer = Trainer(
         accelerator="cpu",
         callbacks=[StepLimit(n_steps), *(callbacks or [])],
@@ -95,3 +98,31 @@ def test_averaged_weights_are_the_ones_left_after_training() -> None:
     start = training(Optimisation()).model.type_head[0].weight
     assert not torch.allclose(first, second)
     assert (second - start).norm() < (first - start).norm()  # the average lags behind
+
+
+def test_the_validation_loss_does_not_depend_on_batches() -> None:
+    """It is a mean over steps and labelled predictors, of which batches have different numbers."""
+    first, second = (training(Optimisation("adam", 1e-20)) for _ in range(2))
+    one, many = (
+        fit(module, 1, batch_size=size).callback_metrics for module, size in ((first, len(molecules())), (second, 3))
+    )
+    for name in ("type", "distance", "loss"):
+        assert float(one[f"validation/{name}"]) == pytest.approx(float(many[f"validation/{name}"]), rel=1e-5)
+
+
+class Slower(Processes):
+    """Beside a process whose clock runs a minute ahead."""
+
+    def largest(self, value: float) -> float:
+        return value + 60.0
+
+
+def test_processes_go_by_one_clock() -> None:
+    module = training(Optimisation("adamw", 1e-3, 1e-5, Cosine(0, 0.01)))
+    limit = TimeLimit(2.0, Slower(size=2))
+    trainer = fit(module, 3, [limit])
+    assert trainer.global_step == 3
+    assert 60.0 <= limit.time_elapsed() < 120.0
+    rate = trainer.optimizers[0].param_groups[0]["lr"]
+    assert rate < 1e-3 * Cosine(0, 0.01).factor(0, 0.4)  # half of the time, or all of the steps
+    assert fit(training(Optimisation()), 10**6, [TimeLimit(0.9, Slower(size=2))]).global_step == 1
