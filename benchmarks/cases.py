@@ -31,6 +31,7 @@ class TrainingCase:
         n_atoms: of stretched chains; none takes small molecules.
         cutoffs: Å.
         rounds: that are timed.
+        warmup: rounds before them.
         target: ratio to the plain formulation that this package must reach.
         schnetpack_ms: time per molecule of SchNetPack's implementation on the machine of :data:`SCHNETPACK`.
     """
@@ -43,6 +44,7 @@ class TrainingCase:
     n_atoms: int | None = None
     cutoffs: Cutoffs = Cutoffs()  # noqa: RUF009 (frozen)
     rounds: int = 9
+    warmup: int = 1
     target: float | None = None
     schnetpack_ms: float | None = None
 
@@ -56,6 +58,7 @@ class GenerationCase:
         is_trained: the model is a trained one, or QM9's defaults with random weights.
         settings: how molecules are drawn.
         rounds: that are timed.
+        warmup: rounds before them; none, since a few molecules have been generated already.
     """
 
     name: str
@@ -63,6 +66,7 @@ class GenerationCase:
     is_trained: bool
     settings: GenerationSettings
     rounds: int = 3
+    warmup: int = 0
     target: float | None = None
     schnetpack_ms: float | None = None
 

@@ -89,15 +89,15 @@ def agreed(start: Callable[..., Remote], results: Results) -> Callable[[Training
     def check(case: TrainingCase | GenerationCase) -> None:
         if case.name in results.agreement:
             return
-        work = start(case, OURS)
-        if isinstance(case, TrainingCase):
-            found = work.call("differences")
-            assert max(found.values()) <= TOLERANCE, found
-            if case.n_atoms is None:
-                results.mean_atoms = work.call("mean_atoms")
-        else:
-            found = {"molecules that differ": 1.0 - work.call("equal_share", N_EQUAL)}
-            assert found["molecules that differ"] <= DIFFERENT, found
+        with start(case, OURS) as work:  # over before anything is timed
+            if isinstance(case, TrainingCase):
+                found = work.call("differences")
+                assert max(found.values()) <= TOLERANCE, found
+                if case.n_atoms is None:
+                    results.mean_atoms = work.call("mean_atoms")
+            else:
+                found = {"molecules that differ": 1.0 - work.call("equal_share", N_EQUAL)}
+                assert found["molecules that differ"] <= DIFFERENT, found
         results.agreement[case.name] = found
 
     return check
@@ -111,7 +111,7 @@ def measure(
 
     def timed(case: TrainingCase | GenerationCase, name: str) -> None:
         work, numbers = start(case, name), count()
-        n = benchmark.pedantic(lambda: work.call("round", next(numbers)), rounds=case.rounds, warmup_rounds=1)
+        n = benchmark.pedantic(lambda: work.call("round", next(numbers)), rounds=case.rounds, warmup_rounds=case.warmup)
         record = Record.of(benchmark.stats.stats.median, n, case.rounds, work.call("figures", next(numbers)))
         results.add(case, name, record)
         say(request.config, f"{case.title}, {name}: {record.ms:.2f} ms per {unit(case)}")

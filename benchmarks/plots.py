@@ -16,9 +16,9 @@ COLOURS = {OURS: "#1b6ca8", PLAIN: "#b0653a"}
 NAMES = {OURS: "this package", PLAIN: "plain edge lists"}
 PARTS = tuple(dict.fromkeys(["preparing", *TRAINING_PARTS[:-1], "grid", "rest"]))
 PART_COLOURS = {
-    **{"preparing": "#c9b458", "trajectory": "#8c7a1f", "collate": "#c9b458", "filters": "#7fb3d5"},
+    **{"preparing": "#e3d48f", "trajectory": "#8c7a1f", "collate": "#c9b458", "filters": "#7fb3d5"},
     **{"messages": "#1b6ca8", "dense layers": "#123f63", "heads": "#5b9a68", "loss": "#a9cfa4"},
-    **{"optimiser": "#9b7fb0", "grid": "#b0653a", "rest": "#cfcfcf"},
+    **{"optimiser": "#c7a9d6", "grid": "#7a5195", "rest": "#cfcfcf"},
 }
 
 
@@ -42,7 +42,11 @@ def _ratios(axes: Axes, results: Results) -> None:
         axes.barh(row, ratio, color=COLOURS[OURS], height=0.6)
         ours, plain = (results.records[case.name][name].ms for name in FORMULATIONS)
         axes.annotate(
-            f" {ratio:.1f}×   {ours:.3g} against {plain:.3g} ms", (ratio, row), va="center", fontsize=9, color="#333333"
+            f"  {ratio:.1f}×   {ours:.3g} against {plain:.3g} ms",
+            (max(ratio, case.target or 0.0), row),
+            va="center",
+            fontsize=9,
+            color="#333333",
         )
         if case.target is not None:
             label = "wanted" if row == 0 else None
@@ -55,7 +59,7 @@ def _ratios(axes: Axes, results: Results) -> None:
     )
     axes.set_xlim(0, 1.65 * largest)
     axes.set_title("Times faster (per molecule; per placed atom)", fontsize=11)
-    axes.legend(frameon=False, fontsize=9, loc="lower right")
+    axes.legend(frameon=False, fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=(0.4, -0.08))
 
 
 def _wrapped(title: str) -> str:
@@ -72,8 +76,7 @@ def _growth_with_size(axes: Axes, results: Results) -> None:
         if time is not None and memory is not None:
             label += f": time ~ N$^{{{time:.2f}}}$, memory ~ N$^{{{memory:.2f}}}$"
         axes.plot(sizes, ms, "o-", color=COLOURS[name], label=label)
-        axes.set_xticks(sizes, [f"{size:.0f}" for size in sizes])
-    _log_log(axes, "atoms, N", "ms per molecule")
+    _log_log(axes, "atoms, N", "ms per molecule", "lower right")
     axes.set_title("Growth with size: 5 drawn steps of stretched chains, 5 Å", fontsize=11)
 
 
@@ -83,24 +86,29 @@ def _growth_with_batch(axes: Axes, results: Results) -> None:
         sizes, ms = results.growth(cases, name, "ms")
         if len(sizes):
             axes.plot(sizes, 1e3 / ms, "o-", color=COLOURS[name], label=NAMES[name])
-            axes.set_xticks(sizes, [f"{size:.0f}" for size in sizes])
-    _log_log(axes, "molecules in a batch", "molecules per second")
+    _log_log(axes, "molecules in a batch", "molecules per second", "upper left")
     axes.set_title(f"Growth with the batch: QM9 defaults, {drawn}", fontsize=11)
 
 
-def _log_log(axes: Axes, x: str, y: str) -> None:
-    if axes.lines:
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        axes.set_xticks(axes.get_xticks(), axes.get_xticklabels())
-        axes.minorticks_off()
-        axes.grid(color="#e6e6e6")
-        low, high = axes.get_ylim()
-        ticks = [k * 10.0**p for p in range(-3, 6) for k in (1, 2, 5) if low <= k * 10.0**p <= high]
-        axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-        axes.legend(frameon=False, fontsize=9, loc="upper left")
+def _log_log(axes: Axes, x: str, y: str, legend: str) -> None:
+    """Logarithmic axes with ticks at the points that were measured, and room for the legend."""
     axes.set_xlabel(x)
     axes.set_ylabel(y)
+    if not axes.lines:
+        return
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.minorticks_off()
+    measured = sorted({float(size) for line in axes.lines for size in np.asarray(line.get_xdata())})
+    axes.set_xticks(measured, [f"{size:.0f}" for size in measured])
+    axes.set_xlim(measured[0] / 1.25, measured[-1] * 1.25)
+    low, high = axes.get_ylim()
+    low, high = (low / 1.6, high) if legend.startswith("lower") else (low, high * 1.3)
+    axes.set_ylim(low, high)
+    ticks = [k * 10.0**p for p in range(-3, 6) for k in (1, 2, 5) if low <= k * 10.0**p <= high]
+    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.grid(color="#e6e6e6")
+    axes.legend(frameon=False, fontsize=9, loc=legend)
 
 
 def _parts(axes: Axes, results: Results) -> None:
@@ -113,7 +121,7 @@ def _parts(axes: Axes, results: Results) -> None:
         axes.barh(range(len(cases)), shares, left=left, color=PART_COLOURS[part], label=part, height=0.6)
         for row, share in enumerate(shares):
             if share >= 5:
-                dark = part in ("trajectory", "messages", "dense layers", "heads", "grid", "optimiser")
+                dark = part in ("trajectory", "messages", "dense layers", "heads", "grid")
                 colour = "white" if dark else "#333333"
                 axes.annotate(
                     f"{share:.0f}", (left[row] + share / 2, row), ha="center", va="center", fontsize=9, color=colour

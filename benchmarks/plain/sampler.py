@@ -124,8 +124,8 @@ class _Sampler:
         """Position ``[3]`` of the next atom relative to the focus; the first atom's on a line, without temperature."""
         u = torch.tensor([uniform], dtype=torch.float64, device=self.device)
         if not molecule.z:
-            distance = draw(logp.sum(0), u) * self.bins.width
-            return torch.cat([distance, distance.new_zeros(2)]).double()
+            distance = draw(logp.sum(0), u).double() * self.bins.width
+            return torch.cat([distance, distance.new_zeros(2)])
         score = grid_scores(self.points, predictor_pos, logp, self.bins)
         return self.points[draw(score / self.settings.temperature, u)[0]].double()
 
