@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks.agreement import TOLERANCE
-from benchmarks.cases import OURS, GenerationCase, TrainingCase
+from benchmarks.cases import FORMULATIONS, OURS, GenerationCase, TrainingCase
 from benchmarks.plots import draw
 from benchmarks.remote import MemoryEndedError, Remote
 from benchmarks.results import Record, Results, unit
@@ -106,25 +105,36 @@ def agreed(start: Callable[..., Remote], results: Results) -> Callable[[Training
 @pytest.fixture
 def measure(
     benchmark: Any, start: Callable[..., Remote], results: Results, request: pytest.FixtureRequest
-) -> Callable[[TrainingCase | GenerationCase, str], None]:
-    """Times the rounds of a case in a formulation."""
+) -> Callable[..., None]:
+    """Times the rounds of a case, the formulations taking turns with the same molecules."""
 
-    def timed(case: TrainingCase | GenerationCase, name: str) -> None:
-        work, numbers = start(case, name), count()
-        n = benchmark.pedantic(lambda: work.call("round", next(numbers)), rounds=case.rounds, warmup_rounds=case.warmup)
-        record = Record.of(benchmark.stats.stats.median, n, case.rounds, work.call("figures", next(numbers)))
-        results.add(case, name, record)
-        say(request.config, f"{case.title}, {name}: {record.ms:.2f} ms per {unit(case)}")
+    def timed(case: TrainingCase | GenerationCase, names: Sequence[str] = FORMULATIONS) -> None:
+        works: dict[str, Remote] = {}
+        for name in names:
+            try:
+                works[name] = start(case, name)
+                for _ in range(case.warmup):
+                    works[name].call("round", 0)
+            except MemoryEndedError:
+                works.pop(name, None)
+                say(request.config, f"{case.title}, {name}: memory does not suffice")
+        if not works:
+            pytest.skip("memory does not suffice")
+        turns = [(name, number) for number in range(1, case.rounds + 1) for name in works]
+        taken, n = iter(turns), dict.fromkeys(works, 0)
+
+        def turn() -> None:
+            name, number = next(taken)
+            n[name] = works[name].call("round", number)
+
+        benchmark.pedantic(turn, rounds=len(turns))
+        seconds = {name: benchmark.stats.stats.data[k :: len(works)] for k, name in enumerate(works)}
+        for name, work in works.items():
+            record = Record.of(seconds[name], n[name], work.call("figures", case.rounds + 1))
+            results.add(case, name, record)
+            say(request.config, f"{case.title}, {name}: {record.ms:.2f} ms per {unit(case)}")
 
     return timed
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
-    try:
-        return (yield)
-    except MemoryEndedError as error:
-        pytest.skip(f"memory does not suffice: {str(error).splitlines()[-1]}")
 
 
 def say(config: pytest.Config, line: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from importlib.metadata import version
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ class Record:
     Attributes:
         ms: median time per molecule (training) or placed atom (generation).
         n: molecules or atoms of a round.
-        rounds: that were timed.
+        round_ms: times of all rounds, per molecule or atom.
         peak_memory_mb: of the work beyond weights, gradients and optimiser's state.
         gflops: operations of matrix products per second, in units of 1e9.
         product_gflops: the same of a large square product in the same process.
@@ -45,7 +46,7 @@ class Record:
 
     ms: float
     n: int
-    rounds: int
+    round_ms: tuple[float, ...]
     peak_memory_mb: float
     gflops: float
     product_gflops: float
@@ -54,13 +55,14 @@ class Record:
     threads: int
 
     @classmethod
-    def of(cls, seconds: float, n: int, rounds: int, figures: dict[str, float]) -> Record:
-        """From the median time of a round and the figures of its process."""
+    def of(cls, times: Sequence[float], n: int, figures: dict[str, float]) -> Record:
+        """From the times of the rounds in s and the figures of their process."""
+        seconds = median(times)
         gflops, product = figures["operations"] / seconds / 1e9, figures["product_speed"] / 1e9
         return cls(
             ms=1e3 * seconds / n,
             n=n,
-            rounds=rounds,
+            round_ms=tuple(round(1e3 * each / n, 4) for each in times),
             peak_memory_mb=figures["peak_memory"] / 2**20,
             gflops=gflops,
             product_gflops=product,
@@ -98,9 +100,11 @@ class Results:
         self.records.setdefault(case.name, {})[name] = record
 
     def ratio(self, case: str) -> float | None:
-        """How many times faster this package is than the plain formulation."""
+        """How many times faster this package is than the plain formulation: the median over pairs of turns."""
         found = self.records.get(case, {})
-        return found[PLAIN].ms / found[OURS].ms if len(found) == 2 else None
+        if len(found) < 2:
+            return None
+        return median(a / b for a, b in zip(found[PLAIN].round_ms, found[OURS].round_ms, strict=True))
 
     def growth(self, cases: Sequence[TrainingCase], name: str, quantity: str) -> tuple[np.ndarray, np.ndarray]:
         """Size (atoms, or molecules of a batch) and a quantity of the cases that were measured."""
