@@ -122,15 +122,21 @@ def measure(
             pytest.skip("memory does not suffice")
         turns = [(name, number) for number in range(1, case.rounds + 1) for name in works]
         taken, n = iter(turns), dict.fromkeys(works, 0)
+        products: dict[str, list[float]] = {name: [] for name in works}
 
-        def turn() -> None:
+        def prepare() -> tuple[tuple[str, int], dict[str, Any]]:
             name, number = next(taken)
+            products[name].append(works[name].call("product"))  # what the machine can do at this moment
+            return (name, number), {}
+
+        def turn(name: str, number: int) -> None:
             n[name] = works[name].call("round", number)
 
-        benchmark.pedantic(turn, rounds=len(turns))
+        benchmark.pedantic(turn, setup=prepare, rounds=len(turns))
         seconds = {name: benchmark.stats.stats.data[k :: len(works)] for k, name in enumerate(works)}
         for name, work in works.items():
-            record = Record.of(seconds[name], n[name], work.call("figures", case.rounds + 1))
+            figures = work.call("figures", case.rounds + 1)
+            record = Record.of(seconds[name], n[name], products[name], figures)
             results.add(case, name, record)
             say(request.config, f"{case.title}, {name}: {record.ms:.2f} ms per {unit(case)}")
 

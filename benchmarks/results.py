@@ -55,10 +55,10 @@ class Record:
     threads: int
 
     @classmethod
-    def of(cls, times: Sequence[float], n: int, figures: dict[str, float]) -> Record:
-        """From the times of the rounds in s and the figures of their process."""
-        seconds = median(times)
-        gflops, product = figures["operations"] / seconds / 1e9, figures["product_speed"] / 1e9
+    def of(cls, times: Sequence[float], n: int, products: Sequence[float], figures: dict[str, float]) -> Record:
+        """From the times of rounds and of large products before each of them, in s, and the process's figures."""
+        seconds, per_product = median(times), median(products)
+        gflops, product = figures["operations"] / seconds / 1e9, 2 * PRODUCT_SIZE**3 / per_product / 1e9
         return cls(
             ms=1e3 * seconds / n,
             n=n,
@@ -67,7 +67,7 @@ class Record:
             gflops=gflops,
             product_gflops=product,
             share=gflops / product,
-            products=seconds / n / figures["product"],
+            products=seconds / n / per_product,
             threads=int(figures["threads"]),
         )
 
