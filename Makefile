@@ -59,8 +59,9 @@ check: setup ## ruff, mypy and the order of imports
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: setup ## measure throughput
-	@$(BIN)/python -m pytest -q benchmarks --benchmark-only
+bench: setup ## measure speed and memory beside a plain formulation; MODEL=runs/x DEVICE=cuda DATA=qm9.db CASES=growth
+	@$(BIN)/python -m pytest -q -rf benchmarks --benchmark-quiet $(if $(MODEL),--model "$(MODEL)") \
+		$(if $(DEVICE),--device "$(DEVICE)") $(if $(DATA),--data "$(DATA)") $(if $(CASES),-k "$(CASES)")
 
 clean: ## remove the installation and everything that tools have left
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .benchmarks

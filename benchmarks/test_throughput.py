@@ -1,69 +1,81 @@
-"""Throughput of batches, optimisation steps and generation on the built-in molecules: ``make bench``."""
+"""``make bench``: this package beside the plain formulation, one process for each case and formulation.
+
+The two take turns, so that a machine that others use at the same time is the same to both; ratios are
+medians over turns.
+"""
 
 from __future__ import annotations
 
-from itertools import count
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
-import torch
 
-from gschnet_pyg.contracts import Cutoffs, PlacementSteps, Vocabulary
-from gschnet_pyg.data.dataset import MoleculeDataset
-from gschnet_pyg.data.sources import open_dataset
-from gschnet_pyg.generation.sampler import GenerationSettings, generate
-from gschnet_pyg.model.gschnet import GSchNet, ModelSettings
-from gschnet_pyg.training.losses import placement_loss
-from gschnet_pyg.trajectory.collate import PlacementCollate
+from benchmarks.cases import (
+    BATCHES,
+    FORMULATIONS,
+    GENERATION,
+    LARGE_BATCHES,
+    OURS,
+    SIZES,
+    STEPS,
+    GenerationCase,
+    TrainingCase,
+)
+from benchmarks.remote import Remote
+from benchmarks.results import Results
 
-SIZES = {
-    "small": ModelSettings(64, 5, type_layers=4, type_width=128, distance_layers=4, distance_width=128),
-    "established": ModelSettings(),
-}
-BATCHES = {"5 molecules, all steps": (5, None), "48 molecules, 8 steps drawn": (48, 8)}
-
-
-@pytest.fixture(scope="module")
-def molecules() -> MoleculeDataset:
-    return open_dataset("demo", properties=())
+Case = TrainingCase | GenerationCase
+Agreed = Callable[[Case], None]
+Measure = Callable[..., None]
 
 
-def collate(molecules: MoleculeDataset, size: int, steps_drawn: int | None, seed: int) -> PlacementSteps:
-    batch = [molecules[(seed * size + k) % len(molecules)] for k in range(size)]
-    for molecule in batch:
-        molecule.seed = seed
-    return PlacementCollate(Vocabulary(), Cutoffs(), steps_drawn)(batch)
+def each_of(cases: Sequence[Case]) -> Any:
+    return pytest.mark.parametrize("case", cases, ids=[case.name for case in cases])
 
 
-@pytest.mark.parametrize("batch", BATCHES)
-def test_batch(benchmark, molecules: MoleculeDataset, batch: str) -> None:
-    seeds = count()
-    steps = benchmark(lambda: collate(molecules, *BATCHES[batch], next(seeds)))
-    assert steps.n_molecules == BATCHES[batch][0]
+@each_of(STEPS)
+def test_optimisation_step(agreed: Agreed, measure: Measure, case: TrainingCase) -> None:
+    agreed(case)
+    measure(case)
 
 
-@pytest.mark.parametrize("batch", BATCHES)
-@pytest.mark.parametrize("size", SIZES)
-def test_optimisation_step(benchmark, molecules: MoleculeDataset, size: str, batch: str) -> None:
-    model = GSchNet(Vocabulary(), Cutoffs(), SIZES[size])
-    optimizer = torch.optim.Adam(model.parameters())
-    steps = collate(molecules, *BATCHES[batch], 0)
-
-    def step() -> torch.Tensor:
-        optimizer.zero_grad()
-        loss = placement_loss(model(steps), steps, model.bins).total
-        loss.backward()
-        optimizer.step()
-        return loss.detach()
-
-    assert torch.isfinite(benchmark(step))
+@each_of(GENERATION)
+def test_generation(agreed: Agreed, measure: Measure, case: GenerationCase) -> None:
+    if case.is_trained:  # random weights know hundreds of thousands of places that are equally good, but for rounding
+        agreed(case)
+    measure(case)
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_generation(benchmark, size: str) -> None:
-    torch.manual_seed(0)
-    model = GSchNet(Vocabulary(), Cutoffs(), SIZES[size]).eval()
-    attempts = benchmark.pedantic(
-        lambda: list(generate(model, GenerationSettings(16, max_atoms=10))), rounds=3, warmup_rounds=1
-    )
-    assert len(attempts) == 16
-    benchmark.extra_info["atoms"] = sum(len(attempt.z) for attempt in attempts)
+@each_of(SIZES)
+def test_growth_with_size(agreed: Agreed, measure: Measure, case: TrainingCase) -> None:
+    agreed(case)
+    measure(case)
+
+
+@each_of(BATCHES)
+def test_growth_with_batch(measure: Measure, case: TrainingCase) -> None:
+    measure(case)
+
+
+@each_of(LARGE_BATCHES)
+def test_large_batch(measure: Measure, results: Results, case: TrainingCase) -> None:
+    if results.device == "cpu":
+        pytest.skip("for a GPU")
+    names = [name for name in FORMULATIONS if is_rising(results, LARGE_BATCHES.index(case), name)]
+    if not names:
+        pytest.skip("throughput has stopped rising, or memory has ended")
+    measure(case, names)
+
+
+def is_rising(results: Results, n_smaller: int, name: str) -> bool:
+    """Whether all smaller batches were measured, and the last of them still gained more than 5 %."""
+    _, ms = results.growth(LARGE_BATCHES, name, "ms")
+    return len(ms) == n_smaller and (n_smaller < 2 or bool(ms[-1] < 0.95 * ms[-2]))
+
+
+@each_of([*STEPS, *GENERATION[:1]])
+def test_breakdown(start: Callable[..., Remote], results: Results, case: Case) -> None:
+    shares = start(case, OURS, blocking=results.device != "cpu").call("breakdown")
+    results.breakdown[case.name] = shares
+    assert sum(shares.values()) == pytest.approx(1.0, abs=1e-6)
