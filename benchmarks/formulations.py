@@ -16,6 +16,7 @@ from benchmarks.plain.sampler import generate_plain
 from gschnet_pyg.generation.sampler import GenerationSettings, generate
 from gschnet_pyg.model.gschnet import GSchNet
 from gschnet_pyg.training.losses import placement_loss
+from gschnet_pyg.training.optimisation import Optimisation
 from gschnet_pyg.trajectory.collate import PlacementCollate
 
 
@@ -29,6 +30,9 @@ class Formulation(Protocol):
 
     def loss(self, batch: Any) -> Tensor:
         """Loss of a batch."""
+
+    def optimizer(self) -> torch.optim.Optimizer:
+        """Adam over the weights."""
 
     def generate(self, settings: GenerationSettings) -> int:
         """Generate molecules; returns the number of atoms placed."""
@@ -47,6 +51,9 @@ class Ours:
     def loss(self, batch: Any) -> Tensor:
         return placement_loss(self.model(batch), batch, self.model.bins).total
 
+    def optimizer(self) -> torch.optim.Optimizer:
+        return Optimisation().optimizer_of(self.model.parameters())
+
     def generate(self, settings: GenerationSettings) -> int:
         return sum(len(attempt.z) for attempt in generate(self.model, settings))
 
@@ -64,6 +71,9 @@ class Plain:
     def loss(self, batch: Any) -> Tensor:
         type_logp, distance_logp = self.model(batch)
         return plain_loss(type_logp, distance_logp, batch, self.model.bins)
+
+    def optimizer(self) -> torch.optim.Optimizer:
+        return torch.optim.Adam(self.model.parameters(), lr=1e-4)
 
     def generate(self, settings: GenerationSettings) -> int:
         return sum(len(molecule.z) for molecule in generate_plain(self.model, settings))

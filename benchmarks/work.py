@@ -45,7 +45,7 @@ class TrainingWork:
         self.case, self.device = case, torch.device(setting.device)
         self.model = GSchNet(Vocabulary(), case.cutoffs, case.settings).to(self.device)
         self.subject = formulation(name, self.model)
-        self.optimizer = torch.optim.Adam(self.subject.model.parameters(), lr=1e-4)
+        self.optimizer = self.subject.optimizer()
         self.molecules = SmallMolecules(setting.data) if case.n_atoms is None else Chains(case.n_atoms)
         # libraries, gradients, the optimiser's state and the product's matrices are there before memory is read
         self.step(1, 0, 1)

@@ -51,7 +51,12 @@ def training_module(recipe: Recipe, conditions: Sequence[Condition] = ()) -> Pla
             schedule = None
     optimizer = training.optimizer
     optimisation = Optimisation(
-        optimizer.kind, optimizer.learning_rate, optimizer.weight_decay, schedule, training.label_width
+        optimizer.kind,
+        optimizer.learning_rate,
+        optimizer.weight_decay,
+        schedule,
+        training.label_width,
+        training.precision,
     )
     return PlacementTraining(model(recipe, conditions), optimisation)
 

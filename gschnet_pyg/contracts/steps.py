@@ -199,15 +199,15 @@ class PairTable(NamedTuple):
 
 
 class PairList(NamedTuple):
-    """Who hears whom, for every step, pair and direction: messages gathered.
+    """Who hears each other, for every step and pair: messages gathered.
 
     Attributes:
-        receiver, sender: ``[E]`` nodes.
-        filter_row: ``[E]`` row of the filter.
+        first, second: ``[E]`` nodes.
+        filter_row: ``[E]`` row of the filter between them.
     """
 
-    receiver: Tensor
-    sender: Tensor
+    first: Tensor
+    second: Tensor
     filter_row: Tensor
 
 

@@ -119,7 +119,7 @@ class GSchNet(nn.Module):
 
         The product of the predictors' distributions, renormalised, or their average.
         """
-        logp = F.log_softmax(self.type_head(_append(features, embedded, steps.predictor_step)), dim=-1)
+        logp = self._log_softmax(self.type_head(_append(features, embedded, steps.predictor_step)))
         total = logp.new_zeros(steps.n_steps, logp.shape[1])
         if not self.settings.average_types:
             return F.log_softmax(total.index_add(0, steps.predictor_step, logp), dim=-1)
@@ -145,7 +145,11 @@ class GSchNet(nn.Module):
             ``[P, n_bins]``.
         """
         chosen = features.index_select(0, predictor) * self.next_type_embedding(next_class)
-        return F.log_softmax(self.distance_head(_append(chosen, embedded, steps.predictor_step[predictor])), dim=-1)
+        return self._log_softmax(self.distance_head(_append(chosen, embedded, steps.predictor_step[predictor])))
+
+    def _log_softmax(self, logits: Tensor) -> Tensor:
+        """In the precision of the weights, whatever that of the products."""
+        return F.log_softmax(logits, dim=-1, dtype=self.next_type_embedding.weight.dtype)
 
 
 def _append(features: Tensor, embedded: Tensor | None, step: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ and no index needs to be turned around.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -14,6 +15,10 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from gschnet_pyg.contracts import PairList, PairTable
+
+
+PIECE = 2**19
+"""Numbers that are gathered at a time."""
 
 
 def messages(h: Tensor, filters: Tensor, zero: Tensor, focus_node: Tensor, pairs: PairTable | PairList) -> Tensor:
@@ -104,7 +109,7 @@ def _compact(product: Tensor, table: PairTable) -> Tensor:
 
 
 class _Gathered(torch.autograd.Function):
-    """One row for every pair and direction."""
+    """One row for every pair of every step, in pieces that stay in the cache."""
 
     @staticmethod
     def forward(ctx: Any, h: Tensor, filters: Tensor, zero: Tensor, focus_node: Tensor, pairs: PairList) -> Tensor:
@@ -112,20 +117,31 @@ class _Gathered(torch.autograd.Function):
         loaded, filters = _with_tokens(h, focus_node), filters.to(h.dtype)
         ctx.save_for_backward(h, filters, zero, focus_node, loaded)
         ctx.pairs, ctx.filter_dtype = pairs, dtype
-        return _add_zero_distance(_gather(loaded, filters, pairs), h, zero, focus_node)
+        summed = torch.zeros_like(loaded)
+        for first, second, row in _pieces(pairs, loaded.shape[1]):
+            weights = filters.index_select(0, row)
+            summed.index_add_(0, second, loaded.index_select(0, first).mul_(weights))
+            summed.index_add_(0, first, weights.mul_(loaded.index_select(0, second)))
+        return _add_zero_distance(summed, h, zero, focus_node)
 
     @staticmethod
     @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         h, filters, zero, focus_node, loaded = ctx.saved_tensors
-        pairs = ctx.pairs
         loaded_grad = _with_tokens(grad, focus_node)
-        grad_h = _add_zero_distance(_gather(loaded_grad, filters, pairs), grad, zero, focus_node)
-        shares = loaded.index_select(0, pairs.sender).mul_(loaded_grad.index_select(0, pairs.receiver))
-        grad_filters = torch.zeros_like(filters).index_add_(0, pairs.filter_row, shares)
+        summed, grad_filters = torch.zeros_like(loaded), torch.zeros_like(filters)
+        for first, second, row in _pieces(ctx.pairs, loaded.shape[1]):
+            weights = filters.index_select(0, row)
+            of_first, of_second = loaded_grad.index_select(0, first), loaded_grad.index_select(0, second)
+            share = loaded.index_select(0, first).mul_(of_second)
+            grad_filters.index_add_(0, row, share.addcmul_(loaded.index_select(0, second), of_first))
+            summed.index_add_(0, second, of_first.mul_(weights))
+            summed.index_add_(0, first, of_second.mul_(weights))
+        grad_h = _add_zero_distance(summed, grad, zero, focus_node)
         return grad_h, grad_filters.to(ctx.filter_dtype), _zero_gradient(h, grad, focus_node), None, None
 
 
-def _gather(loaded: Tensor, filters: Tensor, pairs: PairList) -> Tensor:
-    sent = loaded.index_select(0, pairs.sender).mul_(filters.index_select(0, pairs.filter_row))
-    return torch.zeros_like(loaded).index_add_(0, pairs.receiver, sent)
+def _pieces(pairs: PairList, n_features: int) -> Iterator[tuple[Tensor, ...]]:
+    """Nodes and filter rows of the pairs, some at a time."""
+    n_rows = max(1, PIECE // n_features)
+    return zip(*(torch.split(column, n_rows) for column in pairs), strict=True)

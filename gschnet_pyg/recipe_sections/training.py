@@ -61,6 +61,9 @@ class TrainingSection(Section):
     )
     label_width: PositiveFloat = 0.1
     """Width of the distance labels in bins; below 0.01 they are one-hot."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of matrix products and features in training; weights and losses are float32, validation is exact. bfloat16 is
+    faster on GPUs, and on CPUs that have instructions for it."""
     gradient_clip: PositiveFloat | None = None
     """Largest gradient norm."""
     ema_decay: Fraction | None = None

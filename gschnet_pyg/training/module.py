@@ -9,7 +9,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
 
-from gschnet_pyg.contracts import PlacementSteps
+from gschnet_pyg.contracts import PlacementSteps, Prediction
 from gschnet_pyg.data.datamodule import FILLER
 from gschnet_pyg.errors import ModelError
 from gschnet_pyg.model.gschnet import GSchNet
@@ -43,7 +43,10 @@ class PlacementTraining(LightningModule):
 
     def training_step(self, steps: PlacementSteps, batch_idx: int) -> Tensor:
         """Loss of a batch."""
-        loss = self._loss(steps)
+        is_half = self.optimisation.precision == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=is_half):
+            prediction = self.model(steps)
+        loss = self._loss(prediction, steps)
         minimised = loss.total
         if self.trainer.world_size > 1:
             minimised, loss = pooled_loss(loss, self.trainer.world_size, added_up)
@@ -60,11 +63,11 @@ class PlacementTraining(LightningModule):
 
     def validation_step(self, steps: PlacementSteps, batch_idx: int) -> None:
         """Add a batch to the means."""
-        self._add(self._loss(steps))
+        self._add(self._loss(self.model(steps), steps))
 
     def test_step(self, steps: PlacementSteps, batch_idx: int) -> None:
         """Add a batch to the means."""
-        self._add(self._loss(steps))
+        self._add(self._loss(self.model(steps), steps))
 
     def on_validation_epoch_end(self) -> None:
         """Log the means, and let the learning rate follow them."""
@@ -85,8 +88,7 @@ class PlacementTraining(LightningModule):
     def configure_optimizers(self) -> Any:
         """Adam or AdamW, with the schedule of the settings, as Lightning wants them."""
         settings = self.optimisation
-        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimizer]
-        optimizer = kind(self.model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+        optimizer = settings.optimizer_of(self.model.parameters())
         match settings.schedule:
             case Plateau(factor, patience, minimum):
                 plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
@@ -103,8 +105,8 @@ class PlacementTraining(LightningModule):
                 return {"optimizer": optimizer, "lr_scheduler": {"scheduler": decay, "interval": "step"}}
         return {"optimizer": optimizer}
 
-    def _loss(self, steps: PlacementSteps) -> LossTerms:
-        loss = placement_loss(self.model(steps), steps, self.model.bins, self.optimisation.label_width)
+    def _loss(self, prediction: Prediction, steps: PlacementSteps) -> LossTerms:
+        loss = placement_loss(prediction, steps, self.model.bins, self.optimisation.label_width)
         return loss._replace(n_steps=0, n_labelled=0) if FILLER in steps else loss
 
     def _add(self, loss: LossTerms) -> None:

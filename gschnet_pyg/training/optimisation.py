@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
+
+import torch
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,10 @@ class Cosine:
         return warmup * (self.final_fraction + (1.0 - self.final_fraction) * cosine)
 
 
+Precision = Literal["float32", "bfloat16"]
+"""Of matrix products and features; weights, gradients and losses are float32."""
+
+
 @dataclass(frozen=True)
 class Optimisation:
     """How weights are updated.
@@ -40,6 +48,7 @@ class Optimisation:
         weight_decay: of the optimiser.
         schedule: how the learning rate falls; none keeps it.
         label_width: of the distance labels, in bins.
+        precision: of the products of training; validation is exact.
     """
 
     optimizer: Literal["adam", "adamw"] = "adam"
@@ -47,3 +56,12 @@ class Optimisation:
     weight_decay: float = 0.0
     schedule: Plateau | Cosine | None = None
     label_width: float = 0.1
+    precision: Precision = "float32"
+
+    def optimizer_of(self, weights: Iterable[Tensor]) -> torch.optim.Optimizer:
+        """The optimiser of some weights, in the form that updates all of them at once."""
+        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[self.optimizer]
+        optimizer: torch.optim.Optimizer = kind(
+            weights, lr=self.learning_rate, weight_decay=self.weight_decay, fused=True
+        )
+        return optimizer

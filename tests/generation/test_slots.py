@@ -54,9 +54,9 @@ def test_pairs_and_predictors_are_those_within_the_cutoffs(cutoffs: Cutoffs, has
         is_near = (distance < cutoffs.model) & ~np.eye(len(sites), dtype=bool)
         if not has_origin:
             is_near[0] = is_near[:, 0] = False
-        mine = steps.node_step[steps.pairs.receiver] == step
-        ends = [(nodes[mine] - first_node[step]).numpy() for nodes in (steps.pairs.receiver, steps.pairs.sender)]
-        assert sorted(zip(*ends, strict=True)) == sorted(zip(*np.nonzero(is_near), strict=True))
+        mine = steps.node_step[steps.pairs.first] == step
+        ends = [(nodes[mine] - first_node[step]).numpy() for nodes in (steps.pairs.first, steps.pairs.second)]
+        assert sorted(zip(*ends, strict=True)) == sorted(zip(*np.nonzero(np.triu(is_near)), strict=True))
         row = steps.pairs.filter_row[mine].numpy()
         assert set(row.tolist()) <= set(rows[slot].tolist())
         np.testing.assert_allclose(slots.distance(row), distance[ends[0], ends[1]], rtol=1e-12)

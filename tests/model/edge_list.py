@@ -14,7 +14,8 @@ def neighbor_pairs(steps: PlacementSteps) -> tuple[Tensor, Tensor, Tensor]:
     """Who hears whom among the nodes, in whichever form the batch says it: receiver, sender, row of the filter."""
     pairs = steps.pairs
     if isinstance(pairs, PairList):
-        return pairs.receiver, pairs.sender, pairs.filter_row
+        ends = [torch.cat([pairs.first, pairs.second]), torch.cat([pairs.second, pairs.first])]
+        return ends[0], ends[1], pairs.filter_row.repeat(2)
     nodes = torch.arange(len(steps.node_type))
     i, j = torch.nonzero(steps.node_step[:, None] == steps.node_step, as_tuple=True)
     row = pairs.filter_row[steps.step_molecule[steps.node_step[i]], steps.node_site[i], steps.node_site[j]]
