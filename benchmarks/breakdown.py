@@ -32,8 +32,10 @@ FUNCTIONS = (
     ("gschnet_pyg.trajectory.collate", "ranked_neighbors", "trajectory"),
     ("gschnet_pyg.trajectory.collate", "draw_trajectory", "trajectory"),
     ("gschnet_pyg.trajectory.collate", "draw_steps", "trajectory"),
-    ("gschnet_pyg.generation.sampler", "next_steps", "preparing"),
-    ("gschnet_pyg.generation.sampler._Placements", "draw", "grid"),
+    ("gschnet_pyg.generation.slots.Slots", "steps", "preparing"),
+    ("gschnet_pyg.generation.slots.Slots", "place", "preparing"),
+    ("gschnet_pyg.generation.filters.KeptFilters", "update", "filters"),
+    ("gschnet_pyg.generation.rounds.Rounds", "_draw_positions", "grid"),
 )
 """Functions that are parts: where they are looked up, and their names; those that are not there are passed over."""
 TRAINING_PARTS = (

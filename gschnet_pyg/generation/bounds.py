@@ -119,7 +119,7 @@ class Scores:
         Those of points are exact, as ``PlacementGrid.position_logp`` adds them up. That of a cell is no lower than
         any of its points'.
         """
-        total = self.level.outside.index_select(1, cells.cell)
+        total = columns(self.level.outside, cells.cell)
         start, number = 0, 0
         while start < len(cells.cell):
             while cells.ends[number] <= start:
@@ -135,21 +135,26 @@ class Scores:
         first, past = cells.molecules.start, [0, *cells.ends]
         numbers = [min(n - first, len(cells.ends)) for n in self.predictors.numbers[:n_predictors]]
         lengths = [min(past[n], end) - start for n in numbers]
-        molecule, coordinates = cells.molecule[start:end], self.coordinates.index_select(1, cells.cell[start:end])
+        molecule, coordinates = cells.molecule[start:end], columns(self.coordinates, cells.cell[start:end])
         row = torch.cat([molecule.narrow(0, 0, n) for n in lengths])
         starts, repeats = (
             torch.tensor(values, device=row.device) for values in (self.predictors.starts[:n_predictors], lengths)
         )
         row += starts.repeat_interleave(repeats, output_size=len(row))
         separation = torch.cat([coordinates.narrow(1, 0, n) for n in lengths], dim=1).view(3, 2, -1)
-        x, y, z = separation.sub_(self.pos.index_select(1, row)[:, None]).square_()
+        x, y, z = separation.sub_(columns(self.pos, row)[:, None]).square_()
         place = ((x[:, None] + y)[:, :, None] + z).view(8, -1).sqrt_()
         if self.is_exact:
             place.mul_(1.0 / self.bins.width).add_(0.5)
         place = place.clamp_(max=self.bins.number - 1).int().add_((row * self.bins.number).int())
-        values = self.logp.index_select(0, place.view(-1)).view(8, -1)
+        values = self.logp.expand(8, -1).gather(1, place.long().view(8, -1))
         for n, part in zip(lengths, torch.split(values, lengths, dim=1), strict=True):
             total.narrow(1, 0, n).add_(part)
+
+
+def columns(table: Tensor, index: Tensor) -> Tensor:
+    """Columns of a table with few rows; on a CPU its cores share the work, as they do not for ``index_select``."""
+    return table.gather(1, index.expand(len(table), -1))
 
 
 def highest(logp: Tensor, below: int, above: int) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gschnet_pyg.generation.bounds import Cells, Predictors, Scores
+from gschnet_pyg.generation.bounds import Cells, Predictors, Scores, columns
 from gschnet_pyg.generation.cells import CellTree
 from gschnet_pyg.generation.grid import PlacementGrid
 
@@ -101,7 +101,7 @@ class PositionSearch:
         for depth, level in enumerate(levels[:-1], start=1):
             n = scores.shape[1] // n_molecules
             best = scores.view(8, n_molecules, n).permute(1, 2, 0).reshape(n_molecules, n * 8).topk(N_BEST).indices
-            children = level.level.children[cells.cell].view(n_molecules, n * 8)
+            children = level.level.children.index_select(0, cells.cell).view(n_molecules, n * 8)
             cells = Cells.everywhere(n_molecules, children.gather(1, best))
             scores = levels[depth].of(cells)
         return (scores.view(8, n_molecules, -1).double() / temperature).logsumexp((0, 2)) * temperature
@@ -120,21 +120,22 @@ class PositionSearch:
         rounding = torch.finfo(scores.dtype).eps * (len(level.predictors.numbers) + 2)
         threshold = (threshold - rounding * (threshold.abs() + 1.0)).to(scores.dtype)
 
-        entry, child = (scores > threshold[molecule]).t().nonzero(as_tuple=True)
-        ends = molecule[entry].bincount(minlength=len(cells.molecules)).cumsum(0).tolist()
-        cell = level.level.children.view(-1)[cells.cell[entry] * 8 + child]
-        return Cells(cells.molecules, cells.molecule[entry], cell, ends).split(MAX_CELLS)
+        entry, child = (scores > threshold.index_select(0, molecule)).t().nonzero(as_tuple=True)
+        of_entry = molecule.index_select(0, entry)
+        ends = of_entry.bincount(minlength=len(cells.molecules)).cumsum(0).tolist()
+        cell = level.level.children.view(-1).index_select(0, cells.cell.index_select(0, entry) * 8 + child)
+        return Cells(cells.molecules, of_entry + some.start, cell, ends).split(MAX_CELLS)
 
     def _draw(self, cells: Cells, logits: Tensor, uniform: Tensor) -> Tensor:
         """Position ``[3]`` of every molecule: plane by plane, row by row, point by point, as the grid is ordered."""
         n_molecules, n_places = len(cells.molecules), len(self.grid.axis) + 1  # cells may reach one place beyond it
         molecule = cells.molecule - cells.molecules.start
         highest = logits.new_full((n_molecules,), -math.inf).scatter_reduce_(0, molecule, logits.amax(0), "amax")
-        weights = (logits - highest[molecule]).double().exp_().view(2, 2, 2, -1)
+        weights = (logits - highest.index_select(0, molecule)).double().exp_().view(2, 2, 2, -1)
         total = weights.new_zeros(n_molecules).scatter_add_(0, molecule, weights.sum((0, 1, 2)))
         before, picked = uniform * total, []
         for index in self.tree.point_index:
-            place = index.index_select(1, cells.cell)
+            place = columns(index, cells.cell)
             marginal = weights
             while marginal.dim() > 2:
                 marginal = marginal[:, 0] + marginal[:, 1]
@@ -148,7 +149,7 @@ class PositionSearch:
             picked.append(is_passed.sum(1).clamp_(max=len(self.grid.axis) - 1))
             before = before - (summed * is_passed).sum(1)
             if weights.dim() > 2:
-                is_here = (place == picked[-1][molecule]).view(2, *[1] * (weights.dim() - 2), -1)
+                is_here = (place == picked[-1].index_select(0, molecule)).view(2, *[1] * (weights.dim() - 2), -1)
                 weights = (weights * is_here).sum(0)
         pos = self.grid.axis[torch.stack(picked, dim=1)]
         return torch.where((total > 0)[:, None], pos, self.grid.points[-1])

@@ -21,7 +21,7 @@ class GenerationSettings:
     """
 
     n_molecules: int
-    batch_size: int = 64
+    batch_size: int = 256
     max_atoms: int = 35
     temperature: float = 0.1
     type_temperature: float = 1.0

@@ -64,6 +64,9 @@ class TrainingSection(Section):
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of matrix products and features in training; weights and losses are float32, validation is exact. bfloat16 is
     faster on GPUs, and on CPUs that have instructions for it."""
+    compile: bool = False
+    """Let PyTorch compile the model for training, which takes a minute and a C++ compiler; made for GPUs, on CPUs it
+    was slower."""
     gradient_clip: PositiveFloat | None = None
     """Largest gradient norm."""
     ema_decay: Fraction | None = None

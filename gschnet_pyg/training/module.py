@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -35,6 +36,9 @@ class PlacementTraining(LightningModule):
     def __init__(self, model: GSchNet, optimisation: Optimisation) -> None:
         super().__init__()
         self.model, self.optimisation = model, optimisation
+        # a function, so that the weights keep one name
+        forward: Callable[[PlacementSteps], Prediction] = model.forward
+        self._compiled = torch.compile(forward, dynamic=True) if optimisation.compiled else None
         self._sums: Tensor | None = None  # of an evaluation, with what they are divided by
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -45,7 +49,7 @@ class PlacementTraining(LightningModule):
         """Loss of a batch."""
         is_half = self.optimisation.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=is_half):
-            prediction = self.model(steps)
+            prediction = (self._compiled or self.model)(steps)
         loss = self._loss(prediction, steps)
         minimised = loss.total
         if self.trainer.world_size > 1:

@@ -49,6 +49,7 @@ class Optimisation:
         schedule: how the learning rate falls; none keeps it.
         label_width: of the distance labels, in bins.
         precision: of the products of training; validation is exact.
+        compiled: training runs code that PyTorch compiles for the model.
     """
 
     optimizer: Literal["adam", "adamw"] = "adam"
@@ -57,6 +58,7 @@ class Optimisation:
     schedule: Plateau | Cosine | None = None
     label_width: float = 0.1
     precision: Precision = "float32"
+    compiled: bool = False
 
     def optimizer_of(self, weights: Iterable[Tensor]) -> torch.optim.Optimizer:
         """The optimiser of some weights, in the form that updates all of them at once."""
