@@ -213,4 +213,5 @@ class MoleculeDataModule(LightningDataModule):
             collate_fn=_MarkingCollate(self.collate if fixed else self.noisy_collate),
             num_workers=n_workers,
             persistent_workers=n_workers > 0,
+            pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
         )

@@ -45,6 +45,13 @@ class PlacementTraining(LightningModule):
         """Keep what the model is made of beside its weights."""
         checkpoint["gschnet_pyg"] = describe_model(self.model)
 
+    def transfer_batch_to_device(
+        self, batch: PlacementSteps, device: torch.device, dataloader_idx: int
+    ) -> PlacementSteps:
+        """Without waiting, from pinned memory."""
+        moved: PlacementSteps = batch.to(device, non_blocking=True)
+        return moved
+
     def training_step(self, steps: PlacementSteps, batch_idx: int) -> Tensor:
         """Loss of a batch."""
         is_half = self.optimisation.precision == "bfloat16"

@@ -126,3 +126,28 @@ def test_processes_go_by_one_clock() -> None:
     rate = trainer.optimizers[0].param_groups[0]["lr"]
     assert rate < 1e-3 * Cosine(0, 0.01).factor(0, 0.4)  # half of the time, or all of the steps
     assert fit(training(Optimisation()), 10**6, [TimeLimit(0.9, Slower(size=2))]).global_step == 1
+
+
+def test_products_in_bfloat16_train_and_are_judged_exactly() -> None:
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        module = training(Optimisation("adam", 3e-3, precision=precision))
+        trainer = fit(module, 60)
+        assert {weight.dtype for weight in module.model.parameters()} == {torch.float32}
+        losses[precision] = float(trainer.callback_metrics["validation/loss"])
+        batch = next(iter(trainer.val_dataloaders))
+        with torch.no_grad():
+            assert module.model(batch).type_logp.dtype == torch.float32
+    assert losses["bfloat16"] != losses["float32"]
+    assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.05)
+
+
+@pytest.mark.slow
+def test_compiled_training_is_the_same() -> None:
+    losses = []
+    for compiled in (False, True):
+        module = training(Optimisation("adam", 3e-3, compiled=compiled))
+        trainer = fit(module, 6, [AveragedWeights(0.9)])
+        losses.append(float(trainer.callback_metrics["validation/loss"]))
+        assert all(name.startswith("model.") for name in module.state_dict())
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
