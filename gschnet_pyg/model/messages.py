@@ -16,7 +16,7 @@ from torch.autograd.function import once_differentiable
 
 from gschnet_pyg.contracts import PairList, PairTable
 
-PIECE = 2**19
+PIECE = 2**18
 """Numbers that are gathered at a time."""
 
 
@@ -75,8 +75,7 @@ class _Product(torch.autograd.Function):
         turned = filters.new_empty(n_features, len(filters) + 1)
         turned[:, :-1] = filters.t()
         turned[:, -1] = 0.0
-        # columns of half precision are slow to collect
-        weights = turned.index_select(1, table.filter_row.flatten()).to(h.dtype)
+        weights = _columns(turned, table.filter_row.flatten()).to(h.dtype)
         weights = weights.view(-1, table.max_sites, table.max_sites)
         padded = _padded(_with_tokens(h, focus_node, n_spare=1), table)
         ctx.save_for_backward(h, zero, focus_node, weights, padded)
@@ -91,7 +90,7 @@ class _Product(torch.autograd.Function):
         padded_grad = _padded(_with_tokens(grad, focus_node, n_spare=1), table)
         grad_h = _add_zero_distance(_compact(torch.bmm(padded_grad, weights), table), grad, zero, focus_node)
         by_slot = torch.bmm(padded.transpose(1, 2), padded_grad).view(h.shape[1], -1).to(ctx.filter_dtype)
-        both = by_slot.index_select(1, table.pair_slot[0]) + by_slot.index_select(1, table.pair_slot[1])
+        both = _columns(by_slot, table.pair_slot[0]) + _columns(by_slot, table.pair_slot[1])
         return grad_h, both.t(), _zero_gradient(h, grad, focus_node), None, None
 
 
@@ -99,6 +98,11 @@ def _padded(features: Tensor, table: PairTable) -> Tensor:
     """Rows of nodes (the last one is empty) as ``[F x molecules, steps, sites]``."""
     turned = features.index_select(0, table.slot_node).t().contiguous()
     return turned.view(-1, table.max_steps, table.max_sites)
+
+
+def _columns(table: Tensor, column: Tensor) -> Tensor:
+    """Columns of a table; on a CPU its cores share the work, as they do not for ``index_select``."""
+    return table.gather(1, column.expand(len(table), -1))
 
 
 def _compact(product: Tensor, table: PairTable) -> Tensor:
@@ -116,11 +120,11 @@ class _Gathered(torch.autograd.Function):
         loaded, filters = _with_tokens(h, focus_node), filters.to(h.dtype)
         ctx.save_for_backward(h, filters, zero, focus_node, loaded)
         ctx.pairs, ctx.filter_dtype = pairs, dtype
-        summed = torch.zeros_like(loaded)
-        for first, second, row in _pieces(pairs, loaded.shape[1]):
-            weights = filters.index_select(0, row)
-            summed.index_add_(0, second, loaded.index_select(0, first).mul_(weights))
-            summed.index_add_(0, first, weights.mul_(loaded.index_select(0, second)))
+        summed, space = torch.zeros_like(loaded), _Workspace(pairs, loaded, 2)
+        for first, second, row in space.pieces():
+            weights = space.rows(0, filters, row)
+            summed.index_add_(0, second, space.rows(1, loaded, first).mul_(weights))
+            summed.index_add_(0, first, space.rows(1, loaded, second).mul_(weights))
         return _add_zero_distance(summed, h, zero, focus_node)
 
     @staticmethod
@@ -129,18 +133,30 @@ class _Gathered(torch.autograd.Function):
         h, filters, zero, focus_node, loaded = ctx.saved_tensors
         loaded_grad = _with_tokens(grad, focus_node)
         summed, grad_filters = torch.zeros_like(loaded), torch.zeros_like(filters)
-        for first, second, row in _pieces(ctx.pairs, loaded.shape[1]):
-            weights = filters.index_select(0, row)
-            of_first, of_second = loaded_grad.index_select(0, first), loaded_grad.index_select(0, second)
-            share = loaded.index_select(0, first).mul_(of_second)
-            grad_filters.index_add_(0, row, share.addcmul_(loaded.index_select(0, second), of_first))
+        space = _Workspace(ctx.pairs, loaded, 4)
+        for first, second, row in space.pieces():
+            of_first, of_second = space.rows(0, loaded_grad, first), space.rows(1, loaded_grad, second)
+            share = space.rows(2, loaded, first).mul_(of_second)
+            grad_filters.index_add_(0, row, share.addcmul_(space.rows(3, loaded, second), of_first))
+            weights = space.rows(2, filters, row)
             summed.index_add_(0, second, of_first.mul_(weights))
             summed.index_add_(0, first, of_second.mul_(weights))
         grad_h = _add_zero_distance(summed, grad, zero, focus_node)
         return grad_h, grad_filters.to(ctx.filter_dtype), _zero_gradient(h, grad, focus_node), None, None
 
 
-def _pieces(pairs: PairList, n_features: int) -> Iterator[tuple[Tensor, ...]]:
-    """Nodes and filter rows of the pairs, some at a time."""
-    n_rows = max(1, PIECE // n_features)
-    return zip(*(torch.split(column, n_rows) for column in pairs), strict=True)
+class _Workspace:
+    """Room for the rows of some pairs at a time, used again for the next ones while it is in the cache."""
+
+    def __init__(self, pairs: PairList, like: Tensor, n_rooms: int) -> None:
+        self.pairs = pairs
+        self.n_rows = max(1, PIECE // like.shape[1])
+        self.room = like.new_empty(n_rooms, min(self.n_rows, len(pairs.first)), like.shape[1])
+
+    def pieces(self) -> Iterator[tuple[Tensor, ...]]:
+        """Nodes and filter rows of the pairs, some at a time."""
+        return zip(*(torch.split(column, self.n_rows) for column in self.pairs), strict=True)
+
+    def rows(self, room: int, table: Tensor, index: Tensor) -> Tensor:
+        """Rows of a table, in one of the rooms."""
+        return torch.index_select(table, 0, index, out=self.room[room, : len(index)])
