@@ -23,7 +23,6 @@ from gschnet_pyg.generation.sampler import GenerationSettings
 
 MODULES = {
     r"schnet": "messages",
-    r"schnet\.blocks\.\d+\.filter_net": "filters",
     r"schnet\.blocks\.\d+\.(into|out_of)_filters": "dense layers",
     r"(type|distance)_head": "heads",
 }
@@ -32,6 +31,7 @@ FUNCTIONS = (
     ("gschnet_pyg.trajectory.collate", "ranked_neighbors", "trajectory"),
     ("gschnet_pyg.trajectory.collate", "draw_trajectory", "trajectory"),
     ("gschnet_pyg.trajectory.collate", "draw_steps", "trajectory"),
+    ("gschnet_pyg.model.schnet.SchNet", "filters", "filters"),
     ("gschnet_pyg.generation.slots.Slots", "steps", "preparing"),
     ("gschnet_pyg.generation.slots.Slots", "place", "preparing"),
     ("gschnet_pyg.generation.filters.KeptFilters", "update", "filters"),

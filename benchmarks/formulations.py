@@ -13,6 +13,7 @@ from benchmarks.cases import OURS
 from benchmarks.plain.data import training_graphs
 from benchmarks.plain.model import PlainGSchNet, plain_loss
 from benchmarks.plain.sampler import generate_plain
+from gschnet_pyg.allocation import keep_freed_memory
 from gschnet_pyg.generation.sampler import GenerationSettings, generate
 from gschnet_pyg.model.gschnet import GSchNet
 from gschnet_pyg.training.losses import placement_loss
@@ -43,6 +44,7 @@ class Ours:
 
     def __init__(self, model: GSchNet, precision: Precision = "float32") -> None:
         self.model, self.precision = model, precision
+        keep_freed_memory()  # as training does
 
     def batch(self, molecules: Sequence[Data], steps_drawn: int | None) -> Any:
         collate = PlacementCollate(self.model.vocabulary, self.model.cutoffs, steps_drawn)

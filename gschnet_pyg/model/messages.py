@@ -16,7 +16,7 @@ from torch.autograd.function import once_differentiable
 
 from gschnet_pyg.contracts import PairList, PairTable
 
-PIECE = 2**18
+PIECE = 2**19
 """Numbers that are gathered at a time."""
 
 

@@ -30,11 +30,16 @@ class GaussianBasis(nn.Module):
 
 
 class ShiftedSoftplus(nn.Module):
-    """``softplus(x) - ln 2``: smooth everywhere, zero at zero."""
+    """:func:`shifted_softplus` as a layer."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Elementwise."""
-        return F.softplus(x) - math.log(2.0)
+        return shifted_softplus(x)
+
+
+def shifted_softplus(x: Tensor) -> Tensor:
+    """``softplus(x) - ln 2``: smooth everywhere, zero at zero."""
+    return F.softplus(x).sub_(math.log(2.0))
 
 
 def cosine_cutoff(distance: Tensor, cutoff: float) -> Tensor:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gschnet_pyg.contracts import PlacementSteps
 from gschnet_pyg.model.messages import messages
-from gschnet_pyg.model.radial import GaussianBasis, ShiftedSoftplus, cosine_cutoff, dense
+from gschnet_pyg.model.radial import GaussianBasis, ShiftedSoftplus, cosine_cutoff, dense, shifted_softplus
 
 
 class Filters(NamedTuple):
@@ -76,15 +77,26 @@ class SchNet(nn.Module):
                 x = x + block(x, filters, steps)
         return x
 
-    def filters(self, distance: Tensor) -> Iterator[Filters]:
+    def filters(self, distance: Tensor) -> list[Filters]:
         """Filters of every block at distances ``[n_pairs]`` Å."""
         # one more than asked for: the filter between the focus token and the atom it sits on
         distance = torch.cat([distance, distance.new_zeros(1)])
         expansion = self.basis(distance)
         envelope = cosine_cutoff(distance, self.cutoff).unsqueeze(-1)
-        for block in self.blocks:
-            filters = block.get_submodule("filter_net")(expansion) * envelope
-            yield Filters(filters[:-1], filters[-1])
+        # the first layers of all blocks read the same, and so are one
+        first, second = zip(*map(_filter_layers, self.blocks), strict=True)
+        weight, bias = torch.cat([layer.weight for layer in first]), torch.cat([layer.bias for layer in first])
+        hidden = torch.split(shifted_softplus(F.linear(expansion, weight, bias)), second[0].in_features, dim=1)
+        of_blocks = (layer(of_block) * envelope for layer, of_block in zip(second, hidden, strict=True))
+        parts = (torch.split(filters, [len(distance) - 1, 1]) for filters in of_blocks)
+        return [Filters(of_pairs, at_zero[0]) for of_pairs, at_zero in parts]
+
+
+def _filter_layers(block: nn.Module) -> tuple[nn.Linear, nn.Linear]:
+    first, _, second = block.get_submodule("filter_net").children()
+    assert isinstance(first, nn.Linear)
+    assert isinstance(second, nn.Linear)
+    return first, second
 
 
 class Interaction(nn.Module):

@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
 
+from gschnet_pyg.allocation import keep_freed_memory
 from gschnet_pyg.contracts import PlacementSteps, Prediction
 from gschnet_pyg.data.datamodule import FILLER
 from gschnet_pyg.errors import ModelError
@@ -40,6 +41,11 @@ class PlacementTraining(LightningModule):
         forward: Callable[[PlacementSteps], Prediction] = model.forward
         self._compiled = torch.compile(forward, dynamic=True) if optimisation.compiled else None
         self._sums: Tensor | None = None  # of an evaluation, with what they are divided by
+
+    def on_fit_start(self) -> None:
+        """On a CPU, steps take the memory of those before."""
+        if self.device.type == "cpu":
+            keep_freed_memory()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what the model is made of beside its weights."""
