@@ -85,7 +85,7 @@ STEPS = (
     TrainingCase("qm9_drawn_half", "QM9 defaults, 5 drawn, bfloat16", QM9, 20, 5, precision="bfloat16"),
 )
 GENERATION = (
-    GenerationCase("trained", "trained model, batch 256", True, GenerationSettings(512), target=15.0),
+    GenerationCase("trained", "trained model, batch 512", True, GenerationSettings(1024), target=15.0),
     GenerationCase(
         "untrained",
         "QM9 defaults untrained, batch 50",

@@ -68,7 +68,7 @@ class GenerationRecipe(Section):
     them, as a list or a range such as {from: 4, to: 8, steps: 5}. Every combination is a target."""
     start: StartSettings | None = None
     """Substructures to grow from."""
-    batch_size: PositiveInt = 256
+    batch_size: PositiveInt = 512
     """Molecules that grow at a time; the molecules do not depend on it."""
     filter_memory: PositiveFloat = 2.0
     """GB for what is kept of growing molecules from step to step; where it ends, fewer grow at a time."""

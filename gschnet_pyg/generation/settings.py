@@ -21,7 +21,7 @@ class GenerationSettings:
     """
 
     n_molecules: int
-    batch_size: int = 256
+    batch_size: int = 512
     max_atoms: int = 35
     temperature: float = 0.1
     type_temperature: float = 1.0

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gschnet_pyg.contracts import PlacementSteps
 from gschnet_pyg.model.messages import messages
-from gschnet_pyg.model.radial import GaussianBasis, ShiftedSoftplus, cosine_cutoff, dense, shifted_softplus
+from gschnet_pyg.model.radial import GaussianBasis, ShiftedSoftplus, cosine_cutoff, dense
 
 
 class Filters(NamedTuple):
@@ -83,20 +82,9 @@ class SchNet(nn.Module):
         distance = torch.cat([distance, distance.new_zeros(1)])
         expansion = self.basis(distance)
         envelope = cosine_cutoff(distance, self.cutoff).unsqueeze(-1)
-        # the first layers of all blocks read the same, and so are one
-        first, second = zip(*map(_filter_layers, self.blocks), strict=True)
-        weight, bias = torch.cat([layer.weight for layer in first]), torch.cat([layer.bias for layer in first])
-        hidden = torch.split(shifted_softplus(F.linear(expansion, weight, bias)), second[0].in_features, dim=1)
-        of_blocks = (layer(of_block) * envelope for layer, of_block in zip(second, hidden, strict=True))
-        parts = (torch.split(filters, [len(distance) - 1, 1]) for filters in of_blocks)
+        filters = (block.get_submodule("filter_net")(expansion) * envelope for block in self.blocks)
+        parts = (torch.split(of_block, [len(distance) - 1, 1]) for of_block in filters)
         return [Filters(of_pairs, at_zero[0]) for of_pairs, at_zero in parts]
-
-
-def _filter_layers(block: nn.Module) -> tuple[nn.Linear, nn.Linear]:
-    first, _, second = block.get_submodule("filter_net").children()
-    assert isinstance(first, nn.Linear)
-    assert isinstance(second, nn.Linear)
-    return first, second
 
 
 class Interaction(nn.Module):
