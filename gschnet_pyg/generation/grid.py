@@ -82,10 +82,23 @@ class PlacementGrid:
         """Draw a position ``[3]`` relative to the focus, by inverse CDF in grid order."""
         return self.points[_invert(self.position_logp(predictor_pos, distance_logp, temperature), uniform)]
 
-    def sample_first(self, distance_logp: Tensor, uniform: float) -> Tensor:
-        """Draw the first atom's position ``[3]`` on a line from the origin, over all bins, without temperature."""
-        choice = _invert(torch.log_softmax(distance_logp.sum(0), dim=0), uniform)
-        return self.points.new_tensor([1.0, 0.0, 0.0]) * choice * self.bins.width
+    def sample_first(self, distance_logp: Tensor, molecule: Tensor, uniform: Tensor) -> Tensor:
+        """Draw the first atoms of molecules on a line from the origin, over all bins, without temperature.
+
+        Args:
+            distance_logp: ``[K, n_bins]`` of the predictors of all molecules.
+            molecule: ``[K]`` that each predictor belongs to.
+            uniform: ``[M]`` float64 in [0, 1).
+
+        Returns:
+            ``[M, 3]`` Å, relative to the origin.
+        """
+        total = distance_logp.new_zeros(len(uniform), distance_logp.shape[1]).index_add(0, molecule, distance_logp)
+        cumulative = torch.log_softmax(total, dim=1).double().exp().cumsum(1)
+        choice = torch.searchsorted(cumulative, uniform[:, None] * cumulative[:, -1:], right=True)
+        along_x = self.points.new_zeros(len(uniform), 3)
+        along_x[:, :1] = choice.clamp(max=self.bins.number - 1) * self.bins.width
+        return along_x
 
 
 def _merge_focus(predictor_pos: Tensor, distance_logp: Tensor) -> tuple[Tensor, Tensor]:

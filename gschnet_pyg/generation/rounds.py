@@ -120,9 +120,14 @@ class Rounds:
     ) -> np.ndarray:
         """Position ``[n, 3]`` of every new atom relative to its focus."""
         offset = np.empty((len(counts), 3))
-        pieces = torch.split(distance_logp, counts.tolist())
-        for k in np.flatnonzero(is_first):
-            offset[k] = self.search.grid.sample_first(pieces[k], uniform[k]).cpu()
+        if is_first.any():
+            rows = torch.as_tensor(np.flatnonzero(np.repeat(is_first, counts)), device=self.device)
+            molecule = np.repeat(np.arange(is_first.sum()), counts[is_first])
+            drawn = self.search.grid.sample_first(
+                distance_logp[rows],
+                *(torch.as_tensor(array, device=self.device) for array in (molecule, uniform[is_first])),
+            )
+            offset[is_first] = drawn.cpu()
         if not is_first.all():
             later = torch.as_tensor(np.flatnonzero(np.repeat(~is_first, counts)), device=self.device)
             drawn = self.search.sample_batch(

@@ -75,5 +75,19 @@ def test_first_atom_may_lie_beyond_the_placement_cutoff() -> None:
     grid = PlacementGrid(0.7, 1.7, 0.05, BINS)
     logp = torch.full((2, BINS.number), -30.0)
     logp[:, 120] = 0.0
-    drawn = grid.sample_first(logp, 0.5)
-    assert drawn.norm() == pytest.approx(120 * BINS.width, abs=1e-4)
+    drawn = grid.sample_first(logp, torch.zeros(2, dtype=torch.long), torch.tensor([0.5], dtype=torch.float64))
+    assert float(drawn.norm()) == pytest.approx(120 * BINS.width, abs=1e-4)
+
+
+def test_first_atoms_of_several_molecules_are_drawn_apart() -> None:
+    """Each from the product of its own predictors: the share of uniform numbers below a bin is its probability."""
+    grid, random = PlacementGrid(0.7, 1.7, 0.1, BINS), torch.Generator().manual_seed(3)
+    logp = torch.randn(5, BINS.number, generator=random).log_softmax(1)
+    molecule, uniform = torch.tensor([0, 0, 1, 1, 1]), torch.tensor([0.3, 0.8], dtype=torch.float64)
+    drawn = grid.sample_first(logp, molecule, uniform)
+    for of_molecule, rows, u in zip(drawn, (logp[:2], logp[2:]), uniform.tolist(), strict=True):
+        below = rows.double().sum(0).softmax(0).cumsum(0)
+        bin_number = round(float(of_molecule[0]) / BINS.width)
+        assert below[bin_number - 1] <= u + 1e-6
+        assert below[bin_number] >= u - 1e-6
+        assert of_molecule[1:].abs().max() == 0
