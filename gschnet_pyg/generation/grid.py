@@ -97,7 +97,8 @@ class PlacementGrid:
         cumulative = torch.log_softmax(total, dim=1).double().exp().cumsum(1)
         choice = torch.searchsorted(cumulative, uniform[:, None] * cumulative[:, -1:], right=True)
         along_x = self.points.new_zeros(len(uniform), 3)
-        along_x[:, :1] = choice.clamp(max=self.bins.number - 1) * self.bins.width
+        # in float64, as the grid's points: many distances lie on the edge of a bin
+        along_x[:, :1] = choice.clamp(max=self.bins.number - 1).double() * self.bins.width
         return along_x
 
 
