@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any, TextIO
 
+import torch
 from lightning.fabric.plugins.environments.lightning import find_free_network_port
 
 from gschnet_pyg.errors import GschnetError
@@ -87,7 +88,9 @@ def _result(peers: Sequence[_Peer], say: Callable[[str], None]) -> Any:
 @contextmanager
 def _started(layout: Layout) -> Iterator[list[_Peer]]:
     """The processes of this machine; none of them is left when the block ends."""
-    environment = {**os.environ, "WORLD_SIZE": str(layout.size)}
+    # without a share of the cores each, processes of a machine wait for each other's threads
+    n_threads = max(1, torch.get_num_threads() // layout.devices)
+    environment = {"OMP_NUM_THREADS": str(n_threads), **os.environ, "WORLD_SIZE": str(layout.size)}
     if layout.nodes == 1:  # whatever stands there is of another run
         environment |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(find_free_network_port()), "NODE_RANK": "0"}
     peers: list[_Peer] = []

@@ -107,7 +107,9 @@ def test_another_number_of_processes_resumes(folder: Path) -> None:
 
 def test_an_interrupt_stops_all_processes_in_order(command: Command, measured: Path) -> None:
     """It comes from outside, somewhere in training; what was learnt is kept, and a single process goes on from it."""
+    # small steps: rounding, which differs between one and two processes, has no time to grow
     constant = (*NO_WORKERS, "training.schedule={kind: constant}", "training.max_epochs=100000")
+    constant += ("training.optimizer.learning_rate=1e-5",)
     metrics = Path("runs/pieces/metrics.csv").absolute()
 
     def interrupt() -> None:
@@ -129,7 +131,7 @@ def test_an_interrupt_stops_all_processes_in_order(command: Command, measured: P
     pieces, whole = (train(command, measured, *constant, limit, name=name) for name in ("pieces", "whole"))
     last = [RunDirectory(path).read_checkpoint("last")["state_dict"] for path in (pieces, whole)]
     for name, weight in last[0].items():
-        np.testing.assert_allclose(last[1][name], weight, atol=1e-4, err_msg=name)
+        np.testing.assert_allclose(last[1][name], weight, atol=1.5e-5, err_msg=name)
 
 
 def frames(molecules: MoleculeArrays) -> list[tuple[np.ndarray, np.ndarray]]:
