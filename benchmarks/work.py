@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -37,7 +38,29 @@ class Setting:
     model: Path
 
 
-class TrainingWork:
+class Work(ABC):
+    """What every kind of work tells of itself."""
+
+    large: Product
+    memory: PeakMemory
+
+    @abstractmethod
+    def round(self, number: int) -> int:
+        """What is timed; returns the number of molecules or atoms."""
+
+    def product(self) -> float:
+        """Time of a large product of matrices, s: what the machine can do."""
+        return self.large.seconds()
+
+    def figures(self, number: int) -> dict[str, float]:
+        """Memory so far, operations of a round, and threads."""
+        peak = self.memory.read()
+        with FlopCounterMode(display=False) as counter:
+            self.round(number)
+        return {"peak_memory": peak, "operations": counter.get_total_flops(), "threads": torch.get_num_threads()}
+
+
+class TrainingWork(Work):
     """Optimisation steps with fresh molecules: batch, forward, backward, Adam."""
 
     def __init__(self, case: TrainingCase, name: str, setting: Setting) -> None:
@@ -65,17 +88,6 @@ class TrainingWork:
         self.step(self.case.batch_size, number, self.case.steps_drawn)
         return self.case.batch_size
 
-    def product(self) -> float:
-        """Time of a large product of matrices, s: what the machine can do."""
-        return self.large.seconds()
-
-    def figures(self, number: int) -> dict[str, float]:
-        """Memory so far, operations of a round, and threads."""
-        peak = self.memory.read()
-        with FlopCounterMode(display=False) as counter:
-            self.round(number)
-        return {"peak_memory": peak, "operations": counter.get_total_flops(), "threads": torch.get_num_threads()}
-
     def differences(self) -> dict[str, float]:
         """Between the formulations, on a few molecules."""
         molecules = self.molecules.batch(min(self.case.batch_size, 6), 0)
@@ -96,7 +108,7 @@ class TrainingWork:
         return float(self.case.n_atoms or self.molecules.mean_atoms())
 
 
-class GenerationWork:
+class GenerationWork(Work):
     """Molecules generated from the same seed, over and over."""
 
     def __init__(self, case: GenerationCase, name: str, setting: Setting) -> None:
@@ -114,17 +126,6 @@ class GenerationWork:
         n_atoms = self.subject.generate(self.case.settings)
         synchronise(self.device)
         return n_atoms
-
-    def product(self) -> float:
-        """Time of a large product of matrices, s: what the machine can do."""
-        return self.large.seconds()
-
-    def figures(self, number: int) -> dict[str, float]:
-        """Memory so far, operations of a round, and threads."""
-        peak = self.memory.read()
-        with FlopCounterMode(display=False) as counter:
-            self.round(number)
-        return {"peak_memory": peak, "operations": counter.get_total_flops(), "threads": torch.get_num_threads()}
 
     def equal_share(self, n_molecules: int) -> float:
         """Share of molecules that both formulations generate alike."""

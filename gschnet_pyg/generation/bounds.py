@@ -13,6 +13,7 @@ from torch import Tensor
 
 from gschnet_pyg.contracts import DistanceBins
 from gschnet_pyg.generation.cells import Level
+from gschnet_pyg.model.messages import columns
 
 MAX_PAIRS = 2**15
 """Pairs of a cell and a predictor that are evaluated at a time, so that their 8 distances each stay in the cache."""
@@ -150,11 +151,6 @@ class Scores:
         values = self.logp.expand(8, -1).gather(1, place.long().view(8, -1))
         for n, part in zip(lengths, torch.split(values, lengths, dim=1), strict=True):
             total.narrow(1, 0, n).add_(part)
-
-
-def columns(table: Tensor, index: Tensor) -> Tensor:
-    """Columns of a table with few rows; on a CPU its cores share the work, as they do not for ``index_select``."""
-    return table.gather(1, index.expand(len(table), -1))
 
 
 def highest(logp: Tensor, below: int, above: int) -> Tensor:

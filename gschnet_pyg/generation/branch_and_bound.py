@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gschnet_pyg.generation.bounds import Cells, Predictors, Scores, columns
+from gschnet_pyg.generation.bounds import Cells, Predictors, Scores
 from gschnet_pyg.generation.cells import CellTree
 from gschnet_pyg.generation.grid import PlacementGrid
+from gschnet_pyg.model.messages import columns
 
 MAX_LOST = 1e-6
 """Largest part of a molecule's probability that lies in points left out."""

@@ -66,6 +66,11 @@ def _zero_gradient(h: Tensor, grad: Tensor, focus_node: Tensor) -> Tensor:
     return (to_site + to_token).sum(0)
 
 
+def columns(table: Tensor, column: Tensor) -> Tensor:
+    """Columns of a table; on a CPU its cores share the work, as they do not for ``index_select``."""
+    return table.gather(1, column.expand(len(table), -1))
+
+
 class _Product(torch.autograd.Function):
     """One batched product for every feature and molecule: ``[steps, sites] x [sites, sites]``."""
 
@@ -75,7 +80,7 @@ class _Product(torch.autograd.Function):
         turned = filters.new_empty(n_features, len(filters) + 1)
         turned[:, :-1] = filters.t()
         turned[:, -1] = 0.0
-        weights = _columns(turned, table.filter_row.flatten()).to(h.dtype)
+        weights = columns(turned, table.filter_row.flatten()).to(h.dtype)
         weights = weights.view(-1, table.max_sites, table.max_sites)
         padded = _padded(_with_tokens(h, focus_node, n_spare=1), table)
         ctx.save_for_backward(h, zero, focus_node, weights, padded)
@@ -90,7 +95,7 @@ class _Product(torch.autograd.Function):
         padded_grad = _padded(_with_tokens(grad, focus_node, n_spare=1), table)
         grad_h = _add_zero_distance(_compact(torch.bmm(padded_grad, weights), table), grad, zero, focus_node)
         by_slot = torch.bmm(padded.transpose(1, 2), padded_grad).view(h.shape[1], -1).to(ctx.filter_dtype)
-        both = _columns(by_slot, table.pair_slot[0]) + _columns(by_slot, table.pair_slot[1])
+        both = columns(by_slot, table.pair_slot[0]) + columns(by_slot, table.pair_slot[1])
         return grad_h, both.t(), _zero_gradient(h, grad, focus_node), None, None
 
 
@@ -98,11 +103,6 @@ def _padded(features: Tensor, table: PairTable) -> Tensor:
     """Rows of nodes (the last one is empty) as ``[F x molecules, steps, sites]``."""
     turned = features.index_select(0, table.slot_node).t().contiguous()
     return turned.view(-1, table.max_steps, table.max_sites)
-
-
-def _columns(table: Tensor, column: Tensor) -> Tensor:
-    """Columns of a table; on a CPU its cores share the work, as they do not for ``index_select``."""
-    return table.gather(1, column.expand(len(table), -1))
 
 
 def _compact(product: Tensor, table: PairTable) -> Tensor:
