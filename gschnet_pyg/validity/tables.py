@@ -1,10 +1,10 @@
-"""Tables on the terminal, and rates in them."""
+"""Tables on the terminal, and rates and numbers in them."""
 
 from __future__ import annotations
 
 from rich.table import Table
 
-from gschnet_pyg.contracts import Rate
+from gschnet_pyg.contracts import Numbers, Rate
 
 
 def plain_table(title: str, first: str, *others: str) -> Table:
@@ -17,6 +17,25 @@ def plain_table(title: str, first: str, *others: str) -> Table:
     return table
 
 
-def rate_text(rate: Rate) -> str:
-    """``66.7 %  4/6``."""
-    return f"{100 * rate.value:.1f} %  {rate.count:,}/{rate.of:,}"
+def rate_text(rate: Rate | None) -> str:
+    """``66.7 %  4/6``; empty for none."""
+    return "" if rate is None else f"{100 * rate.value:.1f} %  {rate.count:,}/{rate.of:,}"
+
+
+def interval_text(rate: Rate) -> str:
+    """``30.0 to 90.3 %``."""
+    low, high = rate.interval
+    return f"{100 * low:.1f} to {100 * high:.1f} %"
+
+
+def numbers_text(numbers: Numbers | None, digits: int) -> str:
+    """Median, and between 5 and 95 %: ``3.2 (0.8 to 9.1)``; empty for none."""
+    if numbers is None:
+        return ""
+    low, _, median, _, high = numbers.quantiles
+    return f"{median:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def divergence_text(divergence: float | None) -> str:
+    """Bits; empty for none."""
+    return "" if divergence is None else f"{divergence:.3f}"

@@ -1,0 +1,139 @@
+"""Reports on several files, side by side in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from gschnet_pyg.contracts import Numbers, Rate, ValidityReport
+from gschnet_pyg.validity.rate_tables import EDM, RDKIT
+from gschnet_pyg.validity.tables import divergence_text, plain_table
+
+_LABEL, _COLUMN = 34, 10  # characters, for the width of the table
+
+Cell = Callable[[ValidityReport], str]
+
+
+def comparison_console(n_files: int) -> Console:
+    """A console that is wide enough for all of them."""
+    console = Console()
+    return Console(width=max(console.width, _LABEL + _COLUMN * n_files))
+
+
+def render_comparison(reports: Mapping[str, ValidityReport]) -> Group:
+    """One column for each file, one row for each number.
+
+    Args:
+        reports: by the name of the file.
+    """
+    legend = [f"{number}  {name}" for number, name in enumerate(reports, start=1)]
+    table = plain_table("", "", *(str(number) for number in range(1, len(reports) + 1)))
+    every = list(reports.values())
+    for name in differing_settings(every):
+        table.add_row(name, *(_setting(report, name) for report in every), style="italic")
+    table.add_row("molecules requested", *(f"{report.requested:,}" for report in every))
+    table.add_row("finished", *(f"{report.finished:,}" for report in every))
+    _rate_rows(table, "\nvalid by RDKit, % of requested", every)
+    _rows(table, "\nquality (valid molecules)", _quality(every), every)
+    text = "\n".join(legend)
+    table.caption = (
+        "±: half of the 95 % interval. Atoms: of those of finished molecules. Divergences: Jensen-Shannon, bits.\n"
+        "Medians of strain, RMSD and similarity."
+    )
+    return Group(Text(text, style="bold"), table)
+
+
+def differing_settings(reports: Sequence[ValidityReport]) -> list[str]:
+    """Settings of generation that are not the same for all files."""
+    settings = [report.source.get("generation") or {} for report in reports]
+    names = dict.fromkeys(name for each in settings for name in each)
+    return [name for name in names if any(each.get(name) != settings[0].get(name) for each in settings[1:])]
+
+
+def _setting(report: ValidityReport, name: str) -> str:
+    value: Any = (report.source.get("generation") or {}).get(name)
+    text = "" if value is None else str(value)
+    return text if len(text) < _COLUMN else f"...{text[4 - _COLUMN :]}"
+
+
+def _rate_rows(table: Table, title: str, reports: Sequence[ValidityReport]) -> None:
+    table.add_row(title, style="dim")
+    for name, label in RDKIT.items():
+        rates = [report.rdkit[name] for report in reports]
+        table.add_row(label, *map(_percent, rates))
+        if name == "valid":
+            table.add_row("  ±", *map(_half_interval, rates), style="dim")
+    table.add_row("\nnot valid, % of requested", style="dim")
+    reasons = dict.fromkeys(reason for report in reports for reason in report.failures)
+    for reason in sorted(reasons, key=lambda each: -sum(report.failures.get(each, 0) for report in reports)):
+        shares = (Rate(report.failures.get(reason, 0), report.requested) for report in reports)
+        table.add_row(reason.replace("_", " "), *map(_percent, shares))
+    table.add_row("\nstable by EDM's rules, %", style="dim")
+    for name, label in EDM.items():
+        edm = [report.edm[name] for report in reports]
+        table.add_row(label, *map(_percent, edm))
+        if name == "molecule_stable":
+            table.add_row("  ±", *map(_half_interval, edm), style="dim")
+
+
+def _rows(table: Table, title: str, cells: Mapping[str, Cell], reports: Sequence[ValidityReport]) -> None:
+    """Rows that say something of at least one file."""
+    rows = {label: [cell(report) for report in reports] for label, cell in cells.items()}
+    if any(any(row) for row in rows.values()):
+        table.add_row(title, style="dim")
+    for label, row in rows.items():
+        if any(row):
+            table.add_row(label, *row)
+
+
+def _quality(reports: Sequence[ValidityReport]) -> dict[str, Cell]:
+    cells: dict[str, Cell] = {
+        "divergence of sizes": lambda report: divergence_text(report.distributions.atom_counts.divergence),
+        "of elements": lambda report: divergence_text(report.distributions.atom_types.divergence),
+        "of ring sizes": lambda report: divergence_text(report.distributions.ring_sizes.divergence),
+        "of bond lengths": lambda report: divergence_text(report.distributions.bond_lengths.divergence),
+        "of angles": lambda report: divergence_text(report.distributions.angles.divergence),
+        "of dihedrals": lambda report: divergence_text(report.distributions.dihedrals.divergence),
+        "with a clash, %": lambda report: _percent(report.geometry.clashes),
+        "strain, kcal/mol": lambda report: _median(report.geometry.strain and report.geometry.strain.energy, 1),
+        "RMSD to the relaxed, Å": lambda report: _median(report.geometry.strain and report.geometry.strain.rmsd, 3),
+        "PoseBusters, all checks, %": lambda report: _percent(
+            report.geometry.pose_checks and report.geometry.pose_checks.all_passed
+        ),
+        "similarity, unseen ones": lambda report: _median(
+            report.chemistry.similarity and report.chemistry.similarity.unseen, 2
+        ),
+    }
+    for name in dict.fromkeys(target.name for report in reports for target in report.targets):
+        cells[f"{name}: mean error"] = lambda report, name=name: _error(report, name)  # type: ignore[misc]
+        cells[f"{name}: exact, % of valid"] = lambda report, name=name: _exact(report, name)  # type: ignore[misc]
+    return cells
+
+
+def _percent(rate: Rate | None) -> str:
+    return "" if rate is None else f"{100 * rate.value:.1f}"
+
+
+def _half_interval(rate: Rate | None) -> str:
+    if rate is None:
+        return ""
+    low, high = rate.interval
+    return f"{50 * (high - low):.1f}"
+
+
+def _median(numbers: Numbers | None, digits: int) -> str:
+    return "" if numbers is None else f"{numbers.quantiles[2]:.{digits}f}"
+
+
+def _error(report: ValidityReport, name: str) -> str:
+    errors = [target.overall.error for target in report.targets if target.name == name and target.overall is not None]
+    return "" if not errors or errors[0] is None else f"{errors[0]:.3g}"
+
+
+def _exact(report: ValidityReport, name: str) -> str:
+    rates = [target.overall.exact for target in report.targets if target.name == name and target.overall is not None]
+    return _percent(rates[0]) if rates else ""
