@@ -3,99 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
-
-from gschnet_pyg.build.data import dataset
-from gschnet_pyg.build.model import cutoffs
-from gschnet_pyg.contracts import Cutoffs, ValidityReport, Verdict
-from gschnet_pyg.data.annotating import copy_rows, write_back
+from gschnet_pyg.contracts import ValidityReport
 from gschnet_pyg.data.arrays import MoleculeArrays
-from gschnet_pyg.data.cache import user_cache
-from gschnet_pyg.data.connectivity import connected
-from gschnet_pyg.data.dataset import MoleculeDataset
-from gschnet_pyg.data.sources import DEMO, open_dataset, read_as_is
-from gschnet_pyg.data.splits import Split, load_split, read_split
+from gschnet_pyg.data.sources import read_as_is
 from gschnet_pyg.errors import DataError
+from gschnet_pyg.run.judged import Judged
+from gschnet_pyg.run.measuring import Measurements, measured_geometry
 from gschnet_pyg.run.metadata import stored_metadata
-from gschnet_pyg.run_directory import RunDirectory
+from gschnet_pyg.run.references import OpenReference, open_reference
 from gschnet_pyg.validity.calculators import load_calculator
 from gschnet_pyg.validity.checks import Molecule, ValidityOptions
-from gschnet_pyg.validity.judging import judge_all
+from gschnet_pyg.validity.judging import Judgement, judge_all
 from gschnet_pyg.validity.metrics import summarise
-from gschnet_pyg.validity.rates import MoleculeClasses
-from gschnet_pyg.validity.reference import Reference, classify, judge_reference
-from gschnet_pyg.validity.results import load_verdicts, save_verdicts, verdict_key
+from gschnet_pyg.validity.reference import classify
+from gschnet_pyg.validity.results import load_judgement, save_judgement, verdict_key
 from gschnet_pyg.validity.targets import Target, compare_targets
-
-Kept = Literal["valid", "unique", "unseen", "novel"]
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A file of molecules with the verdicts on them.
-
-    Attributes:
-        path: the file.
-        report: what the verdicts say together.
-        classes: which molecules are valid, unique, unseen and novel.
-        reference: that tells, if there is one.
-    """
-
-    path: Path
-    report: ValidityReport
-    classes: MoleculeClasses
-    reference: str | Path | None = None
-
-    def write_back(self) -> None:
-        """Write verdicts and SMILES into the database that was judged, beside each molecule.
-
-        Raises:
-            DataError: if it is no ASE database, or cannot be written.
-        """
-        write_back(self.path, self._columns(), {"gschnet_pyg_validity": self._options})
-
-    def write_filtered(self, output: Path, kept: Kept = "valid") -> int:
-        """Write some of the molecules to a new file, with verdicts and SMILES.
-
-        Args:
-            output: ASE database, extxyz or SDF.
-            kept: which; ``unique`` are valid too, ``unseen`` and ``novel`` are unique too.
-
-        Returns:
-            Number of molecules written.
-
-        Raises:
-            DataError: if the output cannot be written, or there is no reference to tell what is new.
-        """
-        mask = getattr(self.classes, f"is_{kept}")
-        if mask is None:
-            raise DataError(f"{kept} molecules can only be told with a reference; name one (--reference)")
-        count = int(mask.sum())
-        metadata: dict[str, Any] = {"gschnet_pyg_validity": {**self._options, "kept": kept}}
-        if made_by := stored_metadata(self.path):
-            metadata["gschnet_pyg"] = {**made_by, "requested": count, "finished": count, "kept": kept}
-        return copy_rows(self.path, output, np.flatnonzero(mask), self._columns(), metadata)
-
-    def _columns(self) -> dict[str, Sequence[Any]]:
-        verdicts, classes = self.report.verdicts, self.classes
-        columns: dict[str, Sequence[Any]] = {
-            "valid": classes.is_valid.tolist(),
-            "smiles": [verdict.smiles for verdict in verdicts],
-            "failure": [verdict.failure for verdict in verdicts],
-            "unique_molecule": classes.is_unique.tolist(),
-        }
-        for name, mask in (("unseen", classes.is_unseen), ("novel", classes.is_novel)):
-            columns[name] = [None] * len(verdicts) if mask is None else mask.tolist()
-        return columns
-
-    @property
-    def _options(self) -> dict[str, Any]:
-        return {**self.report.options, "reference": None if self.reference is None else str(self.reference)}
 
 
 def report(
@@ -112,110 +39,151 @@ def judge(
     path: Path,
     reference: str | Path | None = None,
     options: ValidityOptions | None = None,
+    **more: Any,
+) -> Judged:
+    """Judge the molecules of one file; arguments and errors as :func:`judge_files`."""
+    return judge_files([path], reference, options, **more)[0]
+
+
+def judge_files(
+    paths: Sequence[Path],
+    reference: str | Path | None = None,
+    options: ValidityOptions | None = None,
     *,
     split: Path | None = None,
     calculator: str | None = None,
+    measurements: Measurements | None = None,
     force: bool = False,
     progress: bool = True,
-) -> Judged:
-    """Judge the molecules of a file.
+) -> list[Judged]:
+    """Judge the molecules of several files by the same rules and against the same reference.
 
-    Verdicts are kept beside the file (``<file>.verdicts.json``) and read again as long as nothing has changed.
+    Verdicts are kept beside each file (``<file>.verdicts.json``) and read again as long as nothing has changed.
 
     Args:
-        path: any file that ``open_dataset`` opens; atoms at one place and the like are verdicts, not errors. Of a
-            file that :func:`generate` has written, the attempts that were abandoned count too, and targets are
-            compared with what was reached.
+        paths: files that ``open_dataset`` opens; atoms at one place and the like are verdicts, not errors. Of a file
+            that :func:`generate` has written, the attempts that were abandoned count too, and targets are compared
+            with what was reached.
         reference: molecules to tell new ones from: a file, ``demo``, or a run directory, whose split then tells
             unseen from novel.
         options: how molecules are judged.
         split: of the reference, where that is a file: a ``split.npz`` of a run or of SchNetPack, or a run directory.
         calculator: of ASE, by name or as ``module:attribute``, for targets that do not follow from the atoms.
+        measurements: what is measured on a sample of the valid molecules; strain by MMFF94 by default.
         force: judge anew whatever is kept.
         progress: show bars on a terminal.
 
     Raises:
-        GschnetError: if a file cannot be read, or the calculator cannot be made.
+        GschnetError: if a file cannot be read, or a calculator cannot be made or used.
     """
-    options = options or ValidityOptions()
+    task = _Task(options or ValidityOptions(), measurements or Measurements(), force=force, progress=progress)
     if split is not None and reference is None:
         raise DataError(f"{split}: a split says which reference molecules were seen; name the reference too")
     engine = load_calculator(calculator) if calculator is not None else None
+    task.measurements.check()
+    opened = [_open(path, progress) for path in paths]
+    known = None
+    if reference is not None:
+        known = open_reference(reference, task.options, split=split, force=force, progress=progress)
+    return [_judge(file, known, engine, task) for file in opened]
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What holds for every file."""
+
+    options: ValidityOptions
+    measurements: Measurements
+    force: bool
+    progress: bool
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file of molecules.
+
+    Attributes:
+        path: of it.
+        metadata: that generation has left.
+        found: its content; none if no molecule was finished.
+    """
+
+    path: Path
+    metadata: dict[str, Any]
+    found: MoleculeArrays | None
+
+    @property
+    def molecules(self) -> list[Molecule]:
+        if self.found is None:
+            return []
+        z, pos = self.found.z, self.found.pos
+        return [(z[start:end], pos[start:end]) for start, end in pairwise(self.found.offsets.tolist())]
+
+
+def _open(path: Path, progress: bool) -> _File:
     metadata = stored_metadata(path)
-    found = read_as_is(path, progress) if metadata.get("finished") != 0 else None
-    molecules = _pieces(found) if found is not None else []
-    known = _judged_reference(reference, split, options, progress) if reference is not None else None
-    verdicts = _verdicts(path, found, molecules, options, force, progress)
+    return _File(path, metadata, read_as_is(path, progress) if metadata.get("finished") != 0 else None)
+
+
+def _judge(file: _File, reference: OpenReference | None, calculator: Any, task: _Task) -> Judged:
+    """One file against a reference that is open."""
+    molecules, metadata, known = file.molecules, file.metadata, reference.judged if reference is not None else None
+    judgement = _judgement(file, molecules, task)
     # counts of another number of molecules belong to a file that has been changed since
-    requested = int(metadata["requested"]) if metadata.get("finished") == len(molecules) else None
-    targets = _targets(path, found, metadata)
-    compared = compare_targets(targets, molecules, verdicts, engine, progress)
-    result = summarise(verdicts, options=options, requested=requested, reference=known, targets=compared)
-    return Judged(path, result, classify(verdicts, known), reference)
+    is_whole = metadata.get("finished") == len(molecules)
+    targets = _targets(file)
+    found = summarise(
+        judgement,
+        options=task.options,
+        requested=int(metadata["requested"]) if is_whole else None,
+        reference=known,
+        targets=compare_targets(targets, molecules, judgement.verdicts, calculator, task.progress),
+        source=_source(file),
+    )
+    geometry = measured_geometry(
+        found, molecules, metadata, reference, task.options, task.measurements, task.force, task.progress
+    )
+    name = reference.name if reference is not None else None
+    classes = classify(judgement.verdicts, known)
+    return Judged(file.path, replace(found, geometry=geometry), classes, name, molecules)
 
 
-def _pieces(found: MoleculeArrays) -> list[Molecule]:
-    return [(found.z[start:end], found.pos[start:end]) for start, end in pairwise(found.offsets.tolist())]
-
-
-def _verdicts(
-    path: Path,
-    found: MoleculeArrays | None,
-    molecules: Sequence[Molecule],
-    options: ValidityOptions,
-    force: bool,
-    progress: bool,
-) -> list[Verdict]:
+def _judgement(file: _File, molecules: Sequence[Molecule], task: _Task) -> Judgement:
     """Verdicts, kept ones if they still hold."""
-    if found is None:
-        return []
-    key = verdict_key(found.hash_content(), options)
-    kept = None if force else load_verdicts(path, key)
+    if file.found is None:
+        return judge_all([], task.options, workers=0)
+    key = verdict_key(file.found.hash_content(), task.options)
+    kept = None if task.force else load_judgement(file.path, key)
     if kept is not None:
         return kept
-    verdicts = judge_all(molecules, options, progress=progress)
-    save_verdicts(path, key, verdicts)
-    return verdicts
+    judgement = judge_all(molecules, task.options, progress=task.progress)
+    save_judgement(file.path, key, judgement)
+    return judgement
 
 
-def _targets(path: Path, found: MoleculeArrays | None, metadata: dict[str, Any]) -> list[Target]:
+def _source(file: _File) -> dict[str, Any]:
+    """The file, and what is stored of how it was made."""
+    stored = {"generation": "settings", "recipe": "recipe", "version": "version", "appended": "appended"}
+    return {
+        "file": str(file.path),
+        **{name: file.metadata[key] for name, key in stored.items() if key in file.metadata},
+    }
+
+
+def _targets(file: _File) -> list[Target]:
     """What the molecules were asked to be; nothing for other files.
 
     Raises:
         DataError: if the file has lost the targets of its molecules.
     """
-    if found is None:
+    if file.found is None:
         return []
     targets = []
-    for description in metadata.get("conditions", []):
+    for description in file.metadata.get("conditions", []):
         name = f"target_{description['property']}"
-        if name not in found.properties:
-            raise DataError(f"{path}: lacks {name}, the target of each molecule; restore the file as it was generated")
-        targets.append(Target(description, found.properties[name].values))
+        if name not in file.found.properties:
+            raise DataError(
+                f"{file.path}: lacks {name}, the target of each molecule; restore the file as it was generated"
+            )
+        targets.append(Target(description, file.found.properties[name].values))
     return targets
-
-
-def _judged_reference(reference: str | Path, split: Path | None, options: ValidityOptions, progress: bool) -> Reference:
-    """Verdicts on the reference; with its split, if that is known."""
-    parts: Split | None = None
-    if reference == DEMO or not Path(reference).is_dir():
-        molecules = open_dataset(reference, properties=(), progress=progress)
-        if split is not None:
-            parts = _split_of(split, molecules, Cutoffs(), progress)
-    else:
-        directory = RunDirectory(Path(reference))
-        recipe = directory.recipe()
-        here = recipe.run.model_copy(update={"data_work_directory": None})  # that was of the machine that trained
-        molecules = dataset(recipe.model_copy(update={"run": here}))
-        if split is None:
-            parts = load_split(directory.split_file, molecules)
-        else:
-            parts = _split_of(split, molecules, cutoffs(recipe), progress)
-    judged = judge_reference(molecules, options, cache=user_cache(), progress=progress)
-    return judged if parts is None else judged.with_seen(np.concatenate([parts.train, parts.validation]))
-
-
-def _split_of(split: Path, molecules: MoleculeDataset, rule: Cutoffs, progress: bool) -> Split:
-    """The split of a file or a run; SchNetPack's counts the molecules that hold together under a placement rule."""
-    file = RunDirectory(split).split_file if split.is_dir() else split
-    return read_split(file, molecules, connected(molecules, rule, progress))
