@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gschnet_pyg.errors import DataError
+
+if TYPE_CHECKING:
+    from gschnet_pyg.run import Judged
 
 
 class Stereo(StrEnum):
@@ -29,7 +34,9 @@ class Keep(StrEnum):
 
 
 def report(
-    file: Annotated[Path, typer.Argument(help="molecules: ASE database, (ext)xyz, SDF, npz")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Molecules: ASE database, (ext)xyz, SDF, npz; several are set side by side.")
+    ],
     reference: Annotated[
         str | None,
         typer.Option(help="Molecules that are not new: a file, `demo`, or a run directory, whose split then counts."),
@@ -38,6 +45,12 @@ def report(
         Path | None, typer.Option(help="Split of the reference: split.npz (SchNetPack's too), or a run directory.")
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report as JSON too.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a page with plots and the molecules; it opens without a network.")
+    ] = None,
+    gallery: Annotated[int, typer.Option(help="Most molecules in the page; a sample where there are more.", min=0)] = (
+        1000
+    ),
     plot: Annotated[
         Path | None, typer.Option(help="Plot targets against what was reached: PNG, PDF or SVG, by suffix.")
     ] = None,
@@ -48,6 +61,15 @@ def report(
             "`demo`, a name that ASE knows, or module:attribute."
         ),
     ] = None,
+    sample: Annotated[
+        int, typer.Option(help="Valid molecules that are relaxed by MMFF94 for their strain; 0 for none.", min=0)
+    ] = 500,
+    relax: Annotated[
+        str | None, typer.Option(help="ASE calculator to relax them with as well; named as for --calculator.")
+    ] = None,
+    posebusters: Annotated[
+        bool, typer.Option("--posebusters", help="Have PoseBusters check them as well, where it is installed.")
+    ] = False,
     charge: Annotated[
         list[int] | None, typer.Option(help="Total charge that is allowed; again for more. Only 0 by default.")
     ] = None,
@@ -64,60 +86,109 @@ def report(
     filtered: Annotated[Path | None, typer.Option(help="Write some of the molecules to a new file.")] = None,
     keep: Annotated[Keep | None, typer.Option(help="Which ones; the valid ones by default.")] = None,
 ) -> None:
-    """Judge molecules: validity by RDKit, stability by EDM's rules, distributions, and targets that were reached.
+    """Judge molecules: validity by RDKit, stability by EDM's rules, geometry, chemistry, and targets reached.
 
-    Example: gschnet-pyg report runs/first/generated/1.db --reference runs/first --json report.json
+    Example: gschnet-pyg report runs/first/generated/1.db --reference runs/first --html report.html
+
+    Several files, such as those of ten temperatures, are compared: gschnet-pyg report cold.db warm.db --reference demo
     """
     from rich.console import Console
 
     from gschnet_pyg import run
     from gschnet_pyg.validity.checks import ValidityOptions
-    from gschnet_pyg.validity.plots import plot_targets
-    from gschnet_pyg.validity.report import render, save_report
+    from gschnet_pyg.validity.comparison_tables import comparison_console, render_comparison
+    from gschnet_pyg.validity.report import render
 
-    _check_outputs(json_file, plot, filtered)
-    if write_back and file.suffix.lower() != ".db":
-        raise DataError(f"{file}: only an ASE database (.db) can be written back to; write a new one (--filtered)")
-    if keep is not None and filtered is None:
-        raise DataError(f"--keep {keep.value}: says which molecules to write; name a file for them (--filtered)")
-    keep = keep or Keep.valid
-    if filtered is not None and keep in (Keep.unseen, Keep.novel) and reference is None:
-        raise DataError(f"{keep.value} molecules can only be told with a reference; name one (--reference)")
+    outputs = _Outputs(json_file, html, plot, filtered, keep or Keep.valid)
+    outputs.check(files, has_reference=reference is not None, says_what=keep is not None)
+    if write_back and (others := [file for file in files if file.suffix.lower() != ".db"]):
+        raise DataError(f"{others[0]}: only an ASE database (.db) can be written back to; write a new one (--filtered)")
     try:
         options = ValidityOptions(
             tuple(charge or (0,)), charged_fragments, radicals, stereo=stereo.value, timeout=timeout
         )
     except ValueError as error:
         raise DataError(str(error)) from None
-    judged = run.judge(file, reference, options, split=split, calculator=calculator, force=force)
-    Console().print(render(judged.report))
-    if json_file is not None:
-        save_report(judged.report, json_file)
-        typer.echo(f"The report lies in {json_file}")
+    judged = run.judge_files(
+        files,
+        reference,
+        options,
+        split=split,
+        calculator=calculator,
+        measurements=run.Measurements(sample, relax, posebusters),
+        force=force,
+    )
+    if len(judged) == 1:
+        Console().print(render(judged[0].report))
+    else:
+        names = run.distinct_names(files)
+        reports = {name: each.report for name, each in zip(names, judged, strict=True)}
+        comparison_console(len(reports)).print(render_comparison(reports))
     if write_back:
-        judged.write_back()
-        typer.echo(f"Verdicts and SMILES lie in {file}")
-    if filtered is not None:
-        count = judged.write_filtered(filtered, keep.value)
-        typer.echo(f"{count:,} {keep.value} molecules lie in {filtered}")
-    if plot is not None and any(target.measured for target in judged.report.targets):
-        plot_targets(judged.report.targets, plot)
-        typer.echo(f"The plot lies in {plot}")
-    elif plot is not None:
-        typer.echo(f"There are no targets that could be measured, so {plot} is not written.")
+        for each in judged:
+            each.write_back()
+            typer.echo(f"Verdicts and SMILES lie in {each.path}")
+    outputs.write(judged, gallery)
 
 
-def _check_outputs(json_file: Path | None, plot: Path | None, filtered: Path | None) -> None:
-    """Refuse what could not be written, before any work is done."""
-    from gschnet_pyg.data.writing import check_writable
-    from gschnet_pyg.validity.plots import SUFFIXES
+@dataclass(frozen=True)
+class _Outputs:
+    """Files that were asked for."""
 
-    for written in (json_file, plot, filtered):
-        if written is not None and (written.is_dir() or not written.absolute().parent.is_dir()):
-            raise DataError(f"{written}: cannot be written; name a file in a folder that exists")
-    if plot is not None and plot.suffix.lower() not in SUFFIXES:
-        raise DataError(f"{plot}: a plot ends in {', '.join(SUFFIXES)}; name another file")
-    if filtered is not None:
-        check_writable(filtered)
-        if filtered.exists():
-            raise DataError(f"{filtered}: exists already; name another output, or remove it")
+    json_file: Path | None
+    html: Path | None
+    plot: Path | None
+    filtered: Path | None
+    keep: Keep
+
+    def check(self, files: Sequence[Path], *, has_reference: bool, says_what: bool) -> None:
+        """Refuse what could not be written, before any work is done."""
+        from gschnet_pyg.data.writing import check_writable
+        from gschnet_pyg.validity.plots import SUFFIXES
+
+        for written in (self.json_file, self.html, self.plot, self.filtered):
+            if written is not None and (written.is_dir() or not written.absolute().parent.is_dir()):
+                raise DataError(f"{written}: cannot be written; name a file in a folder that exists")
+        if len(files) > 1 and (single := self.plot or self.filtered) is not None:
+            raise DataError(f"{single}: is of one file of molecules; report on {files[0]} and the others one at a time")
+        if self.html is not None and self.html.suffix.lower() not in (".html", ".htm"):
+            raise DataError(f"{self.html}: a page ends in .html; name another file")
+        if self.plot is not None and self.plot.suffix.lower() not in SUFFIXES:
+            raise DataError(f"{self.plot}: a plot ends in {', '.join(SUFFIXES)}; name another file")
+        if self.filtered is None:
+            if says_what:
+                raise DataError(
+                    f"--keep {self.keep.value}: says which molecules to write; name a file for them (--filtered)"
+                )
+            return
+        if self.keep in (Keep.unseen, Keep.novel) and not has_reference:
+            raise DataError(f"{self.keep.value} molecules can only be told with a reference; name one (--reference)")
+        check_writable(self.filtered)
+        if self.filtered.exists():
+            raise DataError(f"{self.filtered}: exists already; name another output, or remove it")
+
+    def write(self, judged: Sequence[Judged], gallery: int) -> None:
+        """Write all of them, and say where they lie."""
+        from gschnet_pyg import run
+        from gschnet_pyg.validity.plots import plot_targets
+        from gschnet_pyg.validity.report import save_comparison, save_report
+
+        first = judged[0]
+        if self.json_file is not None:
+            if len(judged) == 1:
+                save_report(first.report, self.json_file)
+            else:
+                names = run.distinct_names([each.path for each in judged])
+                save_comparison(dict(zip(names, (each.report for each in judged), strict=True)), self.json_file)
+            typer.echo(f"The report lies in {self.json_file}")
+        if self.html is not None:
+            run.write_html(judged, self.html, gallery=gallery)
+            typer.echo(f"The page lies in {self.html}; open it in a browser")
+        if self.filtered is not None:
+            count = first.write_filtered(self.filtered, self.keep.value)
+            typer.echo(f"{count:,} {self.keep.value} molecules lie in {self.filtered}")
+        if self.plot is not None and any(target.measured for target in first.report.targets):
+            plot_targets(first.report.targets, self.plot)
+            typer.echo(f"The plot lies in {self.plot}")
+        elif self.plot is not None:
+            typer.echo(f"There are no targets that could be measured, so {self.plot} is not written.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,16 @@ _FORMAT = 1
 
 def save_report(report: ValidityReport, path: Path) -> None:
     """Write the JSON of a report; the file is whole or not there at all."""
-    save_json(report.to_json(), path)
+    _save(report.to_json(), path)
 
 
-def save_json(content: Any, path: Path) -> None:
-    """Write JSON; the file is whole or not there at all."""
+def save_comparison(reports: Mapping[str, ValidityReport], path: Path) -> None:
+    """Write the JSON of several reports by the name of their file, ``{"format": 1, "reports": {name: report}}``."""
+    _save({"format": _FORMAT, "reports": {name: report.to_json() for name, report in reports.items()}}, path)
+
+
+def _save(content: Any, path: Path) -> None:
+    """The file is whole or not there at all."""
     with replace_file(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
