@@ -92,6 +92,14 @@ class RunDirectory:
             raise RecipeError(f"{self.path}: no run directory (it has no recipe.yaml)")
         return load_recipe(self.recipe_file)
 
+    def recipe_as_stored(self) -> dict[str, Any] | None:
+        """The stored recipe as plain containers, whatever version wrote it; none if there is none to be read."""
+        try:
+            content = yaml.safe_load(self.recipe_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError, yaml.YAMLError):
+            return None
+        return content if isinstance(content, dict) else None
+
     def continued(self, recipe: Recipe) -> Recipe:
         """The recipe to go on with: where there is a stored one, what that has settled for properties and conditions.
 

@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-PLACEHOLDER: Any = None
+import numpy as np
+
+from gschnet_pyg.contracts import Geometry, Relaxation, ValidityReport
+from gschnet_pyg.data.cache import user_cache
+from gschnet_pyg.run.references import OpenReference
+from gschnet_pyg.validity.calculators import load_calculator
+from gschnet_pyg.validity.checks import Molecule, ValidityOptions
+from gschnet_pyg.validity.origin import describe_origin
+from gschnet_pyg.validity.pose_checks import check_poses, require_posebusters
+from gschnet_pyg.validity.relaxation import (
+    beside,
+    check_forces,
+    reference_relaxation,
+    relax_by_calculator,
+    relax_by_mmff,
+    sample_rows,
+)
 
 
 @dataclass(frozen=True)
@@ -13,13 +30,104 @@ class Measurements:
     """What is measured on a sample of the valid molecules.
 
     Args:
-        sample: valid molecules to take, a seeded sample; 0 leaves all of this out.
+        sample: valid molecules to take, and as many of the reference, seeded samples; 0 leaves all of this out.
         relax: ASE calculator to relax them with as well, by name or as ``module:attribute``.
-        posebusters: whether PoseBusters checks them.
-        seed: of the sample.
+        posebusters: whether PoseBusters checks them as well.
+        seed: of the samples.
     """
 
     sample: int = 500
     relax: str | None = None
     posebusters: bool = False
     seed: int = 0
+
+    def calculator(self) -> Any:
+        """The calculator, if there is one; this and the packages are checked before any work is done.
+
+        Raises:
+            DataError: if it cannot be made or has no forces, or PoseBusters is not installed.
+        """
+        if self.posebusters:
+            require_posebusters()
+        if self.relax is None:
+            return None
+        calculator = load_calculator(self.relax)
+        check_forces(calculator, self.relax)
+        return calculator
+
+
+@dataclass(frozen=True)
+class Laboratory:
+    """Measures files by the same settings; what is known of the reference is measured once.
+
+    Args:
+        measurements: what.
+        options: how bonds are perceived.
+        reference: to measure as well.
+        force: measure anew what is kept of the reference.
+        progress: show bars on a terminal.
+    """
+
+    measurements: Measurements
+    options: ValidityOptions
+    reference: OpenReference | None
+    calculator: Any
+    reference_strain: Relaxation | None
+    reference_relaxation: Relaxation | None
+    progress: bool
+
+    @classmethod
+    def of(
+        cls,
+        measurements: Measurements,
+        options: ValidityOptions,
+        reference: OpenReference | None,
+        calculator: Any,
+        *,
+        force: bool,
+        progress: bool,
+    ) -> Laboratory:
+        """With the reference measured."""
+        strain = relaxation = None
+        if reference is not None and measurements.sample:
+            valid = np.flatnonzero([smiles is not None for smiles in reference.judged.smiles])
+            n, seed, molecules = measurements.sample, measurements.seed, reference.molecules
+            strain = reference_relaxation(
+                molecules, valid, n, options, seed=seed, cache=user_cache(), force=force, progress=progress
+            )
+            if calculator is not None and measurements.relax is not None:
+                rows = sample_rows(valid, n, seed)
+                ends = molecules.offsets
+                sample = [
+                    (molecules.z[ends[row] : ends[row + 1]], molecules.pos[ends[row] : ends[row + 1]]) for row in rows
+                ]
+                relaxation = relax_by_calculator(
+                    sample, range(len(sample)), calculator, measurements.relax, options, progress=progress
+                )
+        return cls(measurements, options, reference, calculator, strain, relaxation, progress)
+
+    def geometry(self, report: ValidityReport, molecules: Sequence[Molecule], made_by: Mapping[str, Any]) -> Geometry:
+        """The geometry of a report, with all that is measured.
+
+        Args:
+            report: with the verdicts on the molecules.
+            molecules: finished ones.
+            made_by: what generation has stored with them.
+        """
+        geometry = replace(report.geometry, origin_distance=describe_origin(molecules, made_by))
+        wanted, options, progress = self.measurements, self.options, self.progress
+        if not wanted.sample:
+            return geometry
+        valid = [row for row, verdict in enumerate(report.verdicts) if verdict.is_valid]
+        rows = sample_rows(valid, wanted.sample, wanted.seed)
+        strain = relax_by_mmff(molecules, rows, options, progress=progress)
+        geometry = replace(geometry, strain=beside(strain, self.reference_strain))
+        if wanted.relax is not None:
+            relaxed = relax_by_calculator(
+                molecules, rows, self.calculator, wanted.relax, options, progress=progress
+            )
+            geometry = replace(geometry, relaxation=beside(relaxed, self.reference_relaxation))
+        if wanted.posebusters:
+            checks = check_poses(molecules, rows, options, progress=progress)
+            geometry = replace(geometry, pose_checks=checks)
+        return geometry

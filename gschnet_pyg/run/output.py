@@ -22,6 +22,7 @@ from gschnet_pyg.files import replace_file
 from gschnet_pyg.model.conditions import Condition
 from gschnet_pyg.recipe import GenerationRecipe
 from gschnet_pyg.run.metadata import stored_metadata
+from gschnet_pyg.run_directory import RunDirectory
 
 _SAME = ("kind", "property", "unit", "computed", "atom_types", "skip_hydrogen", "size")
 """What a condition shares with that of other molecules in the same file; ranges and layers may differ."""
@@ -115,6 +116,8 @@ def write_generated(
         DataError: if the output cannot be written.
     """
     ours: dict[str, Any] = {"version": gschnet_pyg.__version__, "settings": _settings(recipe), **counts}
+    if (trained_by := RunDirectory(recipe.run).recipe_as_stored()) is not None:
+        ours["recipe"] = trained_by
     if conditions:
         ours["conditions"] = [condition.to_json() for condition in conditions]
     units = {f"target_{condition.name}": condition.unit or "" for condition in conditions}

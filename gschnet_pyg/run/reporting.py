@@ -13,7 +13,7 @@ from gschnet_pyg.data.arrays import MoleculeArrays
 from gschnet_pyg.data.sources import read_as_is
 from gschnet_pyg.errors import DataError
 from gschnet_pyg.run.judged import Judged
-from gschnet_pyg.run.measuring import Measurements, measured_geometry
+from gschnet_pyg.run.measuring import Laboratory, Measurements
 from gschnet_pyg.run.metadata import stored_metadata
 from gschnet_pyg.run.references import OpenReference, open_reference
 from gschnet_pyg.validity.calculators import load_calculator
@@ -80,12 +80,13 @@ def judge_files(
     if split is not None and reference is None:
         raise DataError(f"{split}: a split says which reference molecules were seen; name the reference too")
     engine = load_calculator(calculator) if calculator is not None else None
-    task.measurements.check()
+    to_relax = task.measurements.calculator()
     opened = [_open(path, progress) for path in paths]
     known = None
     if reference is not None:
         known = open_reference(reference, task.options, split=split, force=force, progress=progress)
-    return [_judge(file, known, engine, task) for file in opened]
+    laboratory = Laboratory.of(task.measurements, task.options, known, to_relax, force=force, progress=progress)
+    return [_judge(file, known, engine, laboratory, task) for file in opened]
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,9 @@ def _open(path: Path, progress: bool) -> _File:
     return _File(path, metadata, read_as_is(path, progress) if metadata.get("finished") != 0 else None)
 
 
-def _judge(file: _File, reference: OpenReference | None, calculator: Any, task: _Task) -> Judged:
+def _judge(
+    file: _File, reference: OpenReference | None, calculator: Any, laboratory: Laboratory, task: _Task
+) -> Judged:
     """One file against a reference that is open."""
     molecules, metadata, known = file.molecules, file.metadata, reference.judged if reference is not None else None
     judgement = _judgement(file, molecules, task)
@@ -140,9 +143,7 @@ def _judge(file: _File, reference: OpenReference | None, calculator: Any, task: 
         targets=compare_targets(targets, molecules, judgement.verdicts, calculator, task.progress),
         source=_source(file),
     )
-    geometry = measured_geometry(
-        found, molecules, metadata, reference, task.options, task.measurements, task.force, task.progress
-    )
+    geometry = laboratory.geometry(found, molecules, metadata)
     name = reference.name if reference is not None else None
     classes = classify(judgement.verdicts, known)
     return Judged(file.path, replace(found, geometry=geometry), classes, name, molecules)
@@ -151,7 +152,7 @@ def _judge(file: _File, reference: OpenReference | None, calculator: Any, task: 
 def _judgement(file: _File, molecules: Sequence[Molecule], task: _Task) -> Judgement:
     """Verdicts, kept ones if they still hold."""
     if file.found is None:
-        return judge_all([], task.options, workers=0)
+        return Judgement.empty()
     key = verdict_key(file.found.hash_content(), task.options)
     kept = None if task.force else load_judgement(file.path, key)
     if kept is not None:
