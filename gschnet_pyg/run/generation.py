@@ -132,7 +132,8 @@ def _generate_and_write(recipe: GenerationRecipe, say: Say, progress: bool, proc
         finished = sorted((attempt for attempt in shard.attempts if attempt.is_finished), key=lambda each: each.number)
         molecules = [_atoms(attempt, starts[attempt.start], conditions) for attempt in finished]
         counts = {"requested": len(shard.attempts), "finished": len(finished)}
-        write_generated(output, recipe, molecules, conditions, counts)
+        has_origin = request.model.settings.has_origin
+        write_generated(output, recipe, molecules, conditions, counts, has_origin=has_origin)
     if recipe.view and molecules:
         view(molecules)  # type: ignore[no-untyped-call]
     traces = tuple(sorted(shard.traces, key=lambda path: (len(path.name), path.name)))  # by number

@@ -123,9 +123,7 @@ class Laboratory:
         strain = relax_by_mmff(molecules, rows, options, progress=progress)
         geometry = replace(geometry, strain=beside(strain, self.reference_strain))
         if wanted.relax is not None:
-            relaxed = relax_by_calculator(
-                molecules, rows, self.calculator, wanted.relax, options, progress=progress
-            )
+            relaxed = relax_by_calculator(molecules, rows, self.calculator, wanted.relax, options, progress=progress)
             geometry = replace(geometry, relaxation=beside(relaxed, self.reference_relaxation))
         if wanted.posebusters:
             checks = check_poses(molecules, rows, options, progress=progress)

@@ -102,6 +102,8 @@ def write_generated(
     molecules: Sequence[Atoms],
     conditions: Sequence[Condition],
     counts: Mapping[str, int],
+    *,
+    has_origin: bool,
 ) -> None:
     """Write molecules with everything that made them; the file is whole or as it was.
 
@@ -111,6 +113,7 @@ def write_generated(
         molecules: finished ones.
         conditions: of the model.
         counts: ``requested`` and ``finished``.
+        has_origin: the positions are relative to the model's origin token; otherwise they are in any frame.
 
     Raises:
         DataError: if the output cannot be written.
@@ -118,6 +121,7 @@ def write_generated(
     ours: dict[str, Any] = {"version": gschnet_pyg.__version__, "settings": _settings(recipe), **counts}
     if (trained_by := RunDirectory(recipe.run).recipe_as_stored()) is not None:
         ours["recipe"] = trained_by
+    ours["origin"] = [0.0, 0.0, 0.0] if has_origin else None
     if conditions:
         ours["conditions"] = [condition.to_json() for condition in conditions]
     units = {f"target_{condition.name}": condition.unit or "" for condition in conditions}
@@ -167,7 +171,7 @@ def _added(output: Path, ours: Mapping[str, Any]) -> dict[str, Any]:
     """Metadata of a file with more molecules: counts of all, and the settings of what was added."""
     before = stored_metadata(output)
     total = {name: before[name] + ours[name] for name in ("requested", "finished")}
-    addition = {name: ours[name] for name in ("version", "settings", "requested", "finished")}
+    addition = {name: ours[name] for name in ("version", "settings", "requested", "finished", "origin")}
     return {**before, **total, "appended": [*before.get("appended", []), addition]}
 
 
