@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +11,7 @@ import numpy as np
 
 from gschnet_pyg.build.data import dataset
 from gschnet_pyg.build.model import cutoffs
-from gschnet_pyg.contracts import Cutoffs, ValidityReport, Verdict
+from gschnet_pyg.contracts import Cutoffs, ValidityReport
 from gschnet_pyg.data.annotating import copy_rows, write_back
 from gschnet_pyg.data.arrays import MoleculeArrays
 from gschnet_pyg.data.cache import user_cache
@@ -25,11 +24,12 @@ from gschnet_pyg.run.metadata import stored_metadata
 from gschnet_pyg.run_directory import RunDirectory
 from gschnet_pyg.validity.calculators import load_calculator
 from gschnet_pyg.validity.checks import Molecule, ValidityOptions
-from gschnet_pyg.validity.judging import judge_all
+from gschnet_pyg.validity.judging import Judgement, judge_all
 from gschnet_pyg.validity.metrics import summarise
+from gschnet_pyg.validity.pieces import Pieces
 from gschnet_pyg.validity.rates import MoleculeClasses
 from gschnet_pyg.validity.reference import Reference, classify, judge_reference
-from gschnet_pyg.validity.results import load_verdicts, save_verdicts, verdict_key
+from gschnet_pyg.validity.results import judgement_key, load_judgement, save_judgement
 from gschnet_pyg.validity.targets import Target, compare_targets
 
 Kept = Literal["valid", "unique", "unseen", "novel"]
@@ -143,39 +143,35 @@ def judge(
     engine = load_calculator(calculator) if calculator is not None else None
     metadata = stored_metadata(path)
     found = read_as_is(path, progress) if metadata.get("finished") != 0 else None
-    molecules = _pieces(found) if found is not None else []
-    known = _judged_reference(reference, split, options, progress) if reference is not None else None
-    verdicts = _verdicts(path, found, molecules, options, force, progress)
+    molecules: Sequence[Molecule] = Pieces(found.z, found.pos, found.offsets) if found is not None else []
+    known = _judged_reference(reference, split, options, force, progress) if reference is not None else None
+    judgement = _judgement(path, found, molecules, options, force, progress)
     # counts of another number of molecules belong to a file that has been changed since
     requested = int(metadata["requested"]) if metadata.get("finished") == len(molecules) else None
     targets = _targets(path, found, metadata)
-    compared = compare_targets(targets, molecules, verdicts, engine, progress)
-    result = summarise(verdicts, options=options, requested=requested, reference=known, targets=compared)
-    return Judged(path, result, classify(verdicts, known), reference)
+    compared = compare_targets(targets, molecules, judgement.verdicts, engine, progress)
+    result = summarise(judgement, options=options, requested=requested, reference=known, targets=compared)
+    return Judged(path, result, classify(judgement.verdicts, known), reference)
 
 
-def _pieces(found: MoleculeArrays) -> list[Molecule]:
-    return [(found.z[start:end], found.pos[start:end]) for start, end in pairwise(found.offsets.tolist())]
-
-
-def _verdicts(
+def _judgement(
     path: Path,
     found: MoleculeArrays | None,
     molecules: Sequence[Molecule],
     options: ValidityOptions,
     force: bool,
     progress: bool,
-) -> list[Verdict]:
-    """Verdicts, kept ones if they still hold."""
+) -> Judgement:
+    """The kept one if it still holds."""
     if found is None:
-        return []
-    key = verdict_key(found.hash_content(), options)
-    kept = None if force else load_verdicts(path, key)
+        return Judgement.empty()
+    key = judgement_key(found.hash_content(), options)
+    kept = None if force else load_judgement(path, key)
     if kept is not None:
         return kept
-    verdicts = judge_all(molecules, options, progress=progress)
-    save_verdicts(path, key, verdicts)
-    return verdicts
+    judgement = judge_all(molecules, options, progress=progress)
+    save_judgement(path, key, judgement)
+    return judgement
 
 
 def _targets(path: Path, found: MoleculeArrays | None, metadata: dict[str, Any]) -> list[Target]:
@@ -195,7 +191,9 @@ def _targets(path: Path, found: MoleculeArrays | None, metadata: dict[str, Any])
     return targets
 
 
-def _judged_reference(reference: str | Path, split: Path | None, options: ValidityOptions, progress: bool) -> Reference:
+def _judged_reference(
+    reference: str | Path, split: Path | None, options: ValidityOptions, force: bool, progress: bool
+) -> Reference:
     """Verdicts on the reference; with its split, if that is known."""
     parts: Split | None = None
     if reference == DEMO or not Path(reference).is_dir():
@@ -211,7 +209,7 @@ def _judged_reference(reference: str | Path, split: Path | None, options: Validi
             parts = load_split(directory.split_file, molecules)
         else:
             parts = _split_of(split, molecules, cutoffs(recipe), progress)
-    judged = judge_reference(molecules, options, cache=user_cache(), progress=progress)
+    judged = judge_reference(molecules, options, cache=user_cache(), force=force, progress=progress)
     return judged if parts is None else judged.with_seen(np.concatenate([parts.train, parts.validation]))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gschnet_pyg.contracts import Rate, ValidityReport
+from gschnet_pyg.contracts import Comparison, Histogram, Rate, ValidityReport
 from gschnet_pyg.files import replace_file
 from gschnet_pyg.validity.tables import plain_table, rate_text
 from gschnet_pyg.validity.target_tables import target_tables
@@ -84,59 +83,63 @@ def _edm_table(report: ValidityReport) -> Table:
         table.add_row("of finished ones", *(f"{100 * rate.value:.1f}" for rate in finished))
         table.add_row("  of", *(f"{rate.of:,}" for rate in finished))
     if report.reference:
-        theirs = [report.reference["edm"][name] for name in _EDM]
-        table.add_row("reference", *(f"{100 * rate['value']:.1f}" for rate in theirs))
-        table.add_row("  of", *(f"{rate['of']:,}" for rate in theirs))
+        theirs = [report.reference.edm[name] for name in _EDM]
+        table.add_row("reference", *(f"{100 * rate.value:.1f}" for rate in theirs))
+        table.add_row("  of", *(f"{rate.of:,}" for rate in theirs))
     for name, values in PUBLISHED_EDM.items():
         table.add_row(f"{name} (published)", *(f"{value:.1f}" for value in values), style="dim")
     return table
 
 
-def _divergence_table(report: ValidityReport) -> Table | None:
+def _divergence_table(report: ValidityReport) -> Table:
     """Family 3: what the valid molecules are made of."""
     found = report.distributions
-    if not found:
-        return None
-    of = found["molecules"]
+    of = (found.molecules, found.reference_molecules)
     table = plain_table("\nMade of (valid molecules)", "", "these", "reference", "divergence")
-    sides = ("generated", "reference")
-    table.add_row("molecules", *("" if of[side] is None else f"{of[side]:,}" for side in sides), "")
-    atoms, rings = found["atom_counts"], found["ring_sizes"]
-    table.add_row("atoms per molecule", *(_mean(_sum_of_keys(atoms[s]), of[s]) for s in sides), _divergence(atoms))
-    table.add_row("rings per molecule", *(_mean(_sum_of_counts(rings[s]), of[s]) for s in sides), "")
-    for label, entry in (("atoms", found["atom_types"]), ("rings", rings)):
-        table.add_row(label, *(_of(entry[side]) for side in sides), _divergence(entry))
+    table.add_row("molecules", *("" if number is None else f"{number:,}" for number in of), "")
+    atoms, rings = _sides(found.atom_counts), _sides(found.ring_sizes)
+    means = [_mean(_sum_of_keys(side), number) for side, number in zip(atoms, of, strict=True)]
+    table.add_row("atoms per molecule", *means, _divergence(found.atom_counts.divergence))
+    means = [_mean(_sum_of_counts(side), number) for side, number in zip(rings, of, strict=True)]
+    table.add_row("rings per molecule", *means, "")
+    for label, entry in (("atoms", found.atom_types), ("rings", found.ring_sizes)):
+        table.add_row(label, *(_of(side) for side in _sides(entry)), _divergence(entry.divergence))
         for key in _keys(entry):
-            table.add_row(f"  {key}", *(_share(entry[side], key) for side in sides), "")
-    table.add_row("bonds, mean length", "", "", "")
-    width = found["bin_width_angstrom"]
-    for pair, entry in found["bond_lengths"].items():
-        table.add_row(f"  {pair}", *(_length(entry[side], width) for side in sides), _divergence(entry))
+            table.add_row(f"  {key}", *(_share(side, key) for side in _sides(entry)), "")
+    table.add_row("bonds, mean length", "", "", _divergence(found.bond_lengths.divergence))
+    for pair, entry in found.bond_lengths.types.items():
+        lengths = (_length(side, found.bond_lengths.bin_width) for side in _sides(entry))
+        table.add_row(f"  {pair}", *lengths, _divergence(entry.divergence))
+    for label, typed in (("angles", found.angles), ("dihedrals", found.dihedrals)):
+        table.add_row(label, "", "", _divergence(typed.divergence))
     table.caption = "divergence: Jensen-Shannon, bits; 0 the same, 1 nothing in common"
     return table
 
 
 def _ring_table(report: ValidityReport) -> Table | None:
-    found = {size: entry for size, entry in report.rings.items() if entry["rings"]}
+    found = {size: entry for size, entry in report.rings.items() if entry.rings}
     if not found:
         return None
     table = plain_table("\nRings (valid molecules)", "size", "rings", "per molecule", "molecules that have one")
     for size, entry in found.items():
-        having = Rate(entry["molecules"]["count"], entry["molecules"]["of"])
-        table.add_row(size, f"{entry['rings']:,}", f"{entry['per_molecule']:.2f}", rate_text(having))
+        table.add_row(size, f"{entry.rings:,}", f"{entry.per_molecule:.2f}", rate_text(entry.molecules))
     return table
 
 
-def _keys(entry: Mapping[str, Any]) -> list[str]:
-    keys = entry["generated"].keys() | (entry["reference"] or {}).keys()
+def _sides(entry: Comparison) -> tuple[Histogram, Histogram | None]:
+    return entry.generated, entry.reference
+
+
+def _keys(entry: Comparison) -> list[str]:
+    keys = entry.generated.keys() | (entry.reference or {}).keys()
     return sorted(keys, key=lambda key: (int(key), "") if key.isdecimal() else (0, key))
 
 
-def _sum_of_keys(histogram: Mapping[str, int] | None) -> int:
+def _sum_of_keys(histogram: Histogram | None) -> int:
     return sum(int(key) * count for key, count in (histogram or {}).items())
 
 
-def _sum_of_counts(histogram: Mapping[str, int] | None) -> int:
+def _sum_of_counts(histogram: Histogram | None) -> int:
     return sum((histogram or {}).values())
 
 
@@ -144,15 +147,15 @@ def _mean(total: int, number: int | None) -> str:
     return f"{total / number:.2f}" if number else ""
 
 
-def _of(histogram: Mapping[str, int] | None) -> str:
+def _of(histogram: Histogram | None) -> str:
     return f"of {_sum_of_counts(histogram):,}" if histogram else ""
 
 
-def _share(histogram: Mapping[str, int] | None, key: str) -> str:
+def _share(histogram: Histogram | None, key: str) -> str:
     return f"{100 * histogram.get(key, 0) / _sum_of_counts(histogram):.1f} %" if histogram else ""
 
 
-def _length(histogram: Mapping[str, int] | None, width: float) -> str:
+def _length(histogram: Histogram | None, width: float) -> str:
     """Mean bond length and number of bonds."""
     if not histogram:
         return ""
@@ -161,20 +164,20 @@ def _length(histogram: Mapping[str, int] | None, width: float) -> str:
     return f"{mean:.2f} Å  of {number:,}"
 
 
-def _divergence(entry: Mapping[str, Any]) -> str:
-    return "" if entry["divergence"] is None else f"{entry['divergence']:.3f}"
+def _divergence(divergence: float | None) -> str:
+    return "" if divergence is None else f"{divergence:.3f}"
 
 
 def _notes(report: ValidityReport) -> Text:
     options = ", ".join(f"{name} {_plain(value)}" for name, value in report.options.items())
     lines = [f"\nOptions: {options}."]
     if report.reference:
-        seen = report.reference["seen"]
+        seen = report.reference.seen
         split = "split unknown: all count as seen" if seen is None else f"{seen:,} in training or validation data"
-        valid = report.reference["valid"]
+        valid = report.reference.valid
         lines.append(
-            f"Reference: {report.reference['molecules']:,} molecules ({split}); "
-            f"{100 * valid['value']:.1f} % of them ({valid['count']:,}) valid by the same rules."
+            f"Reference: {report.reference.molecules:,} molecules ({split}); "
+            f"{100 * valid.value:.1f} % of them ({valid.count:,}) valid by the same rules."
         )
     return Text("\n".join(lines), style="dim")
 
