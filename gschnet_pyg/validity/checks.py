@@ -6,16 +6,18 @@ quickly.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import rdkit
 from rdkit import Chem
 
 from gschnet_pyg.bonds import PerceptionOptions, canonical_smiles, perceive
+from gschnet_pyg.validity.chemistry import find_groups, on_bits
+from gschnet_pyg.validity.geometry import measure_geometry
 from gschnet_pyg.validity.stability import bond_orders, edm_smiles, is_stable
 
 Molecule = tuple[np.ndarray, np.ndarray]
@@ -23,6 +25,28 @@ Molecule = tuple[np.ndarray, np.ndarray]
 
 Findings = dict[str, Any]
 """Fields of a ``Verdict`` by name; the type itself would bring torch."""
+
+
+class Contents(NamedTuple):
+    """What a valid molecule is made of, as small as it travels between processes.
+
+    Attributes:
+        geometry: ``[n]`` codes of ``geometry.measure_geometry``.
+        groups: places in ``chemistry.group_names``.
+        on_bits: ``[n]`` of the fingerprint.
+    """
+
+    geometry: np.ndarray
+    groups: tuple[int, ...]
+    on_bits: np.ndarray
+
+
+class Examined(NamedTuple):
+    """Everything that is found out about a molecule; contents where it is valid by RDKit."""
+
+    findings: Findings
+    contents: Contents | None
+
 
 Stereo = Literal["keep", "no_enantiomers", "ignore"]
 """Which molecules that differ in stereochemistry alone are different ones."""
@@ -53,21 +77,24 @@ class ValidityOptions(PerceptionOptions):
         return {**asdict(self), "charges": list(self.charges), "rdkit": rdkit.__version__}
 
 
-def examine(molecule: Molecule, options: ValidityOptions) -> Findings:
-    """Everything that a verdict says of one molecule."""
-    return examine_by_rdkit(molecule, options) | examine_by_edm(molecule)
+def examine(molecule: Molecule, options: ValidityOptions) -> Examined:
+    """By RDKit and by EDM's rules."""
+    found = examine_by_rdkit(molecule, options)
+    return Examined(found.findings | examine_by_edm(molecule), found.contents)
 
 
-def examine_by_rdkit(molecule: Molecule, options: ValidityOptions) -> Findings:
-    """Formula, SMILES or the reason why it is not valid, and the geometry of a valid molecule."""
-    z, pos = molecule
+def examine_by_rdkit(molecule: Molecule, options: ValidityOptions) -> Examined:
+    """Formula, SMILES or the reason why it is not valid; rings, clashes and contents of a valid molecule."""
+    z, pos = (np.asarray(array) for array in molecule)
     perceived = perceive(z, pos, options=options)
     findings: Findings = {"formula": hill_formula(z), "smiles": None, "failure": perceived.failure}
-    if (mol := perceived.mol) is not None:
-        findings["smiles"] = _name(mol, options.stereo)
-        findings["ring_sizes"] = tuple(sorted(len(ring) for ring in Chem.GetSymmSSSR(mol)))
-        findings["bond_lengths"] = _bond_lengths(z, pos, mol)
-    return findings
+    if (mol := perceived.mol) is None:
+        return Examined(findings, None)
+    geometry, n_clashes = measure_geometry(mol, z, pos)
+    findings["smiles"] = _name(mol, options.stereo)
+    findings["ring_sizes"] = tuple(sorted(len(ring) for ring in Chem.GetSymmSSSR(mol)))
+    findings["n_clashes"] = n_clashes
+    return Examined(findings, Contents(geometry, find_groups(mol), on_bits(mol)))
 
 
 def examine_by_edm(molecule: Molecule) -> Findings:
@@ -108,20 +135,3 @@ def hill_formula(z: np.ndarray) -> str:
 @cache
 def _symbol(number: int) -> str:
     return str(Chem.GetPeriodicTable().GetElementSymbol(number)) if 1 <= number <= 118 else "X"
-
-
-@cache
-def _pair(first: int, second: int) -> str:
-    """``C-H``, ``C-N``: alphabetical, hydrogen last."""
-    return "-".join(sorted((_symbol(first), _symbol(second)), key=lambda symbol: (symbol == "H", symbol)))
-
-
-def _bond_lengths(z: np.ndarray, pos: np.ndarray, mol: Chem.Mol) -> dict[str, tuple[float, ...]]:
-    """Å, by the elements of the bond."""
-    ends = np.array([(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in mol.GetBonds()], dtype=int)
-    first, second = ends.reshape(-1, 2).T
-    length = np.linalg.norm(np.asarray(pos, dtype=np.float64)[first] - pos[second], axis=-1)
-    lengths: dict[str, list[float]] = defaultdict(list)
-    for i, j, value in zip(first.tolist(), second.tolist(), length.round(4).tolist(), strict=True):
-        lengths[_pair(int(z[i]), int(z[j]))].append(value)
-    return {pair: tuple(values) for pair, values in lengths.items()}

@@ -1,138 +1,50 @@
-"""What valid molecules are made of, and how far that is from the training data."""
+"""Histograms of the generated molecules beside those of the reference, and how far apart they are."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import cache
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from ase.formula import Formula
 
-from gschnet_pyg.contracts import Rate, Verdict
-
-BIN_WIDTH = 0.02
-"""Å; bins of the bond lengths."""
-
-Histogram = dict[str, int]
+from gschnet_pyg.contracts import Comparison, Distributions, Histogram, Rate, RingStatistics, TypedComparison
+from gschnet_pyg.validity.geometry import KINDS
+from gschnet_pyg.validity.tally import RING_SIZES, Tally, ring_names
 
 
-@dataclass(frozen=True)
-class Distributions:
-    """Histograms over valid molecules (by RDKit).
-
-    Attributes:
-        molecules: how many there are.
-        atom_counts: number of atoms -> molecules.
-        atom_types: element -> atoms.
-        ring_sizes: size -> rings of the symmetric SSSR.
-        bond_lengths: elements, as in ``C-H`` -> lower edge of a bin in Å -> bonds.
-    """
-
-    molecules: int
-    atom_counts: Histogram
-    atom_types: Histogram
-    ring_sizes: Histogram
-    bond_lengths: dict[str, Histogram]
-
-    @classmethod
-    def of(cls, verdicts: Iterable[Verdict]) -> Distributions:
-        """Count over the valid ones among judged molecules."""
-        formulas: Counter[str] = Counter()
-        atom_counts: Counter[int] = Counter()
-        ring_sizes: Counter[int] = Counter()
-        bond_bins: dict[str, Counter[int]] = {}
-        for verdict in verdicts:
-            if not verdict.is_valid:
-                continue
-            formulas[verdict.formula] += 1
-            atom_counts[verdict.n_atoms] += 1
-            ring_sizes.update(verdict.ring_sizes)
-            for pair, lengths in verdict.bond_lengths.items():
-                # half of the last digit keeps lengths on an edge where they belong
-                bond_bins.setdefault(pair, Counter()).update(int(x / BIN_WIDTH + 1e-6) for x in lengths)
-        atom_types: Counter[str] = Counter()
-        for formula, number in formulas.items():
-            for symbol, count in _composition(formula).items():
-                atom_types[symbol] += number * count
-        return cls(
-            molecules=formulas.total(),
-            atom_counts={str(key): atom_counts[key] for key in sorted(atom_counts)},
-            atom_types=dict(sorted(atom_types.items())),
-            ring_sizes={str(key): ring_sizes[key] for key in sorted(ring_sizes)},
-            bond_lengths={
-                pair: {f"{edge * BIN_WIDTH:.2f}": bins[edge] for edge in sorted(bins)}
-                for pair, bins in sorted(bond_bins.items())
-            },
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain containers."""
-        return asdict(self)
-
-
-def compare(generated: Distributions, reference: Distributions | None) -> dict[str, Any]:
-    """Histograms of both and the Jensen-Shannon divergence between them.
+def compare(generated: Tally, reference: Tally | None) -> Distributions:
+    """Histograms of both and the Jensen-Shannon divergences between them.
 
     Args:
         generated: of the molecules that are judged.
         reference: of the training data, if there are any.
-
-    Returns:
-        ``molecules``, ``unit`` and ``bin_width_angstrom``; ``atom_counts``, ``atom_types`` and ``ring_sizes`` with
-        ``generated``, ``reference`` and ``divergence`` each; ``bond_lengths`` with the same for every pair of elements.
     """
+    mine, theirs = generated.geometry, reference.geometry if reference else None
+    geometry = {kind.name: _by_type(mine[kind.name], theirs[kind.name] if theirs else None) for kind in KINDS}
+    return Distributions(
+        molecules=generated.molecules,
+        reference_molecules=reference.molecules if reference else None,
+        atom_counts=_both(_text(generated.atom_counts), _text(reference.atom_counts) if reference else None),
+        atom_types=_both(generated.atom_types, reference.atom_types if reference else None),
+        ring_sizes=_both(_text(generated.ring_sizes), _text(reference.ring_sizes) if reference else None),
+        **{kind.name: _typed(kind.unit, kind.bin_width, geometry[kind.name]) for kind in KINDS},
+    )
 
-    def both(mine: Histogram, theirs: Histogram | None) -> dict[str, Any]:
-        divergence = None if theirs is None else jensen_shannon(mine, theirs)
-        return {"generated": mine, "reference": theirs, "divergence": divergence}
 
-    theirs = reference.bond_lengths if reference else {}
+def ring_statistics(generated: Tally, reference: Tally | None) -> dict[str, RingStatistics]:
+    """Rings of the valid molecules by their size; all sizes that have no name together are ``other``."""
+    n_molecules = generated.molecules
+    rings = dict.fromkeys(ring_names(), 0)
+    for size, count in generated.ring_sizes.items():
+        rings[str(size) if size in RING_SIZES else "other"] += count
     return {
-        "molecules": {"generated": generated.molecules, "reference": reference.molecules if reference else None},
-        "unit": "bits",
-        "bin_width_angstrom": BIN_WIDTH,
-        **{
-            name: both(getattr(generated, name), getattr(reference, name) if reference else None)
-            for name in ("atom_counts", "atom_types", "ring_sizes")
-        },
-        "bond_lengths": {
-            pair: both(generated.bond_lengths.get(pair, {}), theirs.get(pair, {}) if reference else None)
-            for pair in sorted(generated.bond_lengths.keys() | theirs.keys())
-        },
-    }
-
-
-def ring_statistics(verdicts: Iterable[Verdict], sizes: Sequence[int] = (3, 4, 5, 6)) -> dict[str, dict[str, Any]]:
-    """Rings of the valid molecules, by their size.
-
-    Args:
-        verdicts: molecules that are not valid among them are passed over.
-        sizes: each on its own; all others together are ``other``.
-
-    Returns:
-        Size -> ``rings``, how many there are, ``per_molecule``, their mean number, and ``molecules``, the share of
-        molecules that have one, as ``value``, ``count`` and ``of``.
-    """
-    names = {size: str(size) for size in sizes}
-    rings: Counter[str] = Counter()
-    having: Counter[str] = Counter()
-    n_molecules = 0
-    for verdict in verdicts:
-        if verdict.is_valid:
-            found = [names.get(size, "other") for size in verdict.ring_sizes]
-            rings.update(found)
-            having.update(set(found))
-            n_molecules += 1
-    return {
-        name: {
-            "rings": rings[name],
-            "per_molecule": Rate(rings[name], n_molecules).value,
-            "molecules": Rate(having[name], n_molecules).to_json(),
-        }
-        for name in (*names.values(), "other")
+        name: RingStatistics(
+            rings=number,
+            per_molecule=number / n_molecules if n_molecules else 0.0,
+            molecules=Rate(generated.ring_molecules[name], n_molecules),
+            reference_molecules=Rate(reference.ring_molecules[name], reference.molecules) if reference else None,
+        )
+        for name, number in rings.items()
     }
 
 
@@ -155,6 +67,32 @@ def _entropy(p: np.ndarray) -> float:
     return float(-(p * np.log2(p)).sum())
 
 
-@cache
-def _composition(formula: str) -> dict[str, int]:
-    return dict(Formula(formula).count())
+def _text(histogram: Mapping[int, int]) -> Histogram:
+    return {str(key): histogram[key] for key in sorted(histogram)}
+
+
+def _both(mine: Histogram, theirs: Histogram | None) -> Comparison:
+    return Comparison(mine, theirs, None if theirs is None else jensen_shannon(mine, theirs))
+
+
+def _by_type(mine: Mapping[str, Histogram], theirs: Mapping[str, Histogram] | None) -> dict[str, Comparison]:
+    """By elements, the most frequent ones of the reference first, without one those of the generated molecules."""
+    found = {
+        elements: _both(mine.get(elements, {}), None if theirs is None else theirs.get(elements, {}))
+        for elements in sorted(mine.keys() | (theirs or {}).keys())
+    }
+    order = sorted(found, key=lambda elements: _weights(found[elements]), reverse=True)
+    return {elements: found[elements] for elements in order}
+
+
+def _weights(comparison: Comparison) -> tuple[int, int]:
+    """Counts of the reference, then of the generated molecules."""
+    return sum((comparison.reference or {}).values()), sum(comparison.generated.values())
+
+
+def _typed(unit: str, bin_width: float, types: dict[str, Comparison]) -> TypedComparison:
+    """The mean divergence is over the types that both have: those that one lacks are a matter of composition."""
+    both: list[Any] = [(_weights(each)[0], each.divergence) for each in types.values() if each.divergence is not None]
+    total = sum(weight for weight, _ in both)
+    divergence = sum(weight * value for weight, value in both) / total if total else None
+    return TypedComparison(unit, bin_width, divergence, types)

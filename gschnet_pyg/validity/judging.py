@@ -2,23 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
+from operator import length_hint
 from typing import Any, Protocol
 
 import numpy as np
 from tqdm import tqdm
 
 from gschnet_pyg.contracts import Verdict
-from gschnet_pyg.validity.checks import Findings, Molecule, ValidityOptions, examine, examine_by_edm, hill_formula
-from gschnet_pyg.validity.pool import Lost, map_in_workers
+from gschnet_pyg.validity.checks import (
+    Examined,
+    Findings,
+    Molecule,
+    ValidityOptions,
+    examine,
+    examine_by_edm,
+    hill_formula,
+)
+from gschnet_pyg.validity.fingerprints import Fingerprints
+from gschnet_pyg.validity.pool import Lost, each_in_workers
+from gschnet_pyg.validity.tally import Tally
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Many molecules judged.
+
+    Attributes:
+        verdicts: in the order of the molecules.
+        tally: what the valid ones are made of.
+        fingerprints: of all of them; empty where a molecule is not valid.
+    """
+
+    verdicts: tuple[Verdict, ...]
+    tally: Tally
+    fingerprints: Fingerprints
+
+    @classmethod
+    def empty(cls) -> Judgement:
+        """No molecules."""
+        return cls((), Tally(), Fingerprints.of([]))
 
 
 class Examination(Protocol):
     """What is done with a molecule; a module-level function, so that workers find it."""
 
-    def __call__(self, molecule: Molecule, options: ValidityOptions) -> Findings:
-        """Fields of the verdict on one molecule."""
+    def __call__(self, molecule: Molecule, options: ValidityOptions) -> Examined:
+        """What is found out about one molecule."""
 
 
 def judge(z: np.ndarray, pos: np.ndarray, options: ValidityOptions) -> Verdict:
@@ -29,7 +61,7 @@ def judge(z: np.ndarray, pos: np.ndarray, options: ValidityOptions) -> Verdict:
         pos: ``[N, 3]`` Å.
         options: how.
     """
-    return Verdict(**examine((z, pos), options))
+    return Verdict(**examine((z, pos), options).findings)
 
 
 def judge_all(
@@ -39,8 +71,10 @@ def judge_all(
     workers: int | None = None,
     progress: bool = True,
     examine_one: Examination = examine,
-) -> list[Verdict]:
+) -> Judgement:
     """Judge molecules in worker processes.
+
+    Molecules are taken from the iterable as workers need them; of each only its verdict and fingerprint stay.
 
     A molecule that takes longer than ``options.timeout`` gets the failure ``timeout``, one that takes its worker down
     (a segmentation fault, no memory) the failure ``crash``; EDM's rules are then applied to it on their own.
@@ -53,25 +87,40 @@ def judge_all(
         progress: show a bar on a terminal.
         examine_one: what is done with a molecule.
 
-    Returns:
-        Verdicts in the order of the molecules.
-
     Raises:
         ValueError: if the shapes of a molecule do not fit each other.
     """
-    items = [_checked(index, molecule) for index, molecule in enumerate(molecules)]
+    checked = (_checked(index, molecule) for index, molecule in enumerate(molecules))
     function = partial(examine_one, options=options)
-    outcomes: Iterator[Any]
+    outcomes: Iterator[tuple[int, Molecule, Any]]
     if workers == 0:
-        outcomes = map(function, items)
+        outcomes = ((index, molecule, function(molecule)) for index, molecule in enumerate(checked))
     else:
-        outcomes = map_in_workers(function, items, workers=workers, timeout=options.timeout)
-    bar = tqdm(outcomes, "judging", total=len(items), unit=" molecules", disable=None if progress else True)
-    findings = list(bar)
-    lost = [index for index, outcome in enumerate(findings) if isinstance(outcome, Lost)]
-    for index, found in zip(lost, _examine_lost([items[index] for index in lost], options, workers), strict=True):
-        findings[index] = {"smiles": None, "failure": findings[index].value, **found}
-    return [Verdict(**found) for found in findings]
+        outcomes = each_in_workers(function, checked, workers=workers, timeout=options.timeout)
+    total = length_hint(molecules) or None
+    verdicts: dict[int, Verdict] = {}
+    on_bits: dict[int, np.ndarray] = {}
+    tally = Tally()
+    lost: list[tuple[int, Molecule, Lost]] = []
+    for index, molecule, outcome in tqdm(
+        outcomes, "judging", total=total, unit=" molecules", disable=None if progress else True
+    ):
+        if isinstance(outcome, Lost):
+            lost.append((index, molecule, outcome))
+            continue
+        verdicts[index] = verdict = Verdict(**outcome.findings)
+        tally.add(verdict, outcome.contents)
+        if outcome.contents is not None:
+            on_bits[index] = outcome.contents.on_bits
+    for index, findings in _examine_lost(lost, options, workers):
+        verdicts[index] = Verdict(**findings)
+    order = range(len(verdicts))
+    nothing = np.zeros(0, dtype=np.uint16)
+    return Judgement(
+        tuple(verdicts[index] for index in order),
+        tally,
+        Fingerprints.of(on_bits.get(index, nothing) for index in order),
+    )
 
 
 def _checked(index: int, molecule: Molecule) -> Molecule:
@@ -81,9 +130,12 @@ def _checked(index: int, molecule: Molecule) -> Molecule:
     return z, pos
 
 
-def _examine_lost(items: Sequence[Molecule], options: ValidityOptions, workers: int | None) -> Iterator[Findings]:
+def _examine_lost(
+    lost: list[tuple[int, Molecule, Lost]], options: ValidityOptions, workers: int | None
+) -> Iterator[tuple[int, Findings]]:
     """Molecules that RDKit did not survive, by EDM's rules; should they fail there too, nothing is stable."""
-    outcomes = map_in_workers(examine_by_edm, items, workers=workers, timeout=options.timeout)
-    for (z, _), outcome in zip(items, outcomes, strict=True):
+    items = [molecule for _, molecule, _ in lost]
+    for place, (z, _), outcome in each_in_workers(examine_by_edm, items, workers=workers, timeout=options.timeout):
         found = {"n_atoms": len(z), "n_stable_atoms": 0, "edm_smiles": None} if isinstance(outcome, Lost) else outcome
-        yield {"formula": hill_formula(z), **found}
+        index, _, reason = lost[place]
+        yield index, {"formula": hill_formula(z), "smiles": None, "failure": reason.value, **found}

@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from enum import Enum
+from itertools import islice
 from multiprocessing import Pipe
 from multiprocessing.connection import wait
 from subprocess import DEVNULL, Popen
@@ -24,6 +25,8 @@ CHUNK = 32
 
 START_UP = 120.0
 """Seconds in which a worker must be ready; it takes a fraction of one, unless the machine is overloaded."""
+
+_Chunk = deque[tuple[int, Any]]  # numbers and items
 
 
 class Lost(Enum):
@@ -39,13 +42,13 @@ def available_cores() -> int:
 
 
 def map_in_workers(
-    function: Callable[[Any], Any], items: Sequence[Any], *, workers: int | None = None, timeout: float
+    function: Callable[[Any], Any], items: Iterable[Any], *, workers: int | None = None, timeout: float
 ) -> Iterator[Any]:
     """Apply a function to every item in worker processes (POSIX).
 
     Args:
         function: can be pickled; module-level functions and partials of them can.
-        items: can be pickled.
+        items: can be pickled; they are taken from the iterable as workers need them.
         workers: most processes to start; one per available core by default. Few items start fewer.
         timeout: seconds for one item.
 
@@ -55,26 +58,50 @@ def map_in_workers(
     Raises:
         RuntimeError: if the function raises, or a worker cannot start.
     """
+    waiting: dict[int, Any] = {}
+    following = 0
+    for index, _, outcome in each_in_workers(function, items, workers=workers, timeout=timeout):
+        waiting[index] = outcome
+        while following in waiting:
+            yield waiting.pop(following)
+            following += 1
+
+
+def each_in_workers(
+    function: Callable[[Any], Any], items: Iterable[Any], *, workers: int | None = None, timeout: float
+) -> Iterator[tuple[int, Any, Any]]:
+    """Apply a function to every item, and say so as soon as it is done.
+
+    At no time more than ``2 * CHUNK`` items for each worker are taken from the iterable and not yet done.
+
+    Args:
+        function, items, workers, timeout: as for :func:`map_in_workers`, and so are errors.
+
+    Yields:
+        ``(number of the item from 0, item, result)`` in the order in which they are done.
+    """
     workers = workers or available_cores()
-    chunks = deque(range(start, min(start + CHUNK, len(items))) for start in range(0, len(items), CHUNK))
+    source = enumerate(items)
+    chunks: deque[_Chunk] = deque()
     team: list[_Worker] = []
-    outcomes: dict[int, Any] = {}
     try:
-        for index in range(len(items)):
-            while index not in outcomes:
-                while len(team) < workers and sum(not worker.owed for worker in team) < len(chunks):
-                    team.append(_Worker(function))
-                for worker in team:
-                    if chunks and worker.is_idle:
-                        worker.give(chunks.popleft(), items, timeout)
-                _collect(team, chunks, outcomes, timeout)
-            yield outcomes.pop(index)
+        while True:
+            while len(chunks) < workers and (chunk := deque(islice(source, CHUNK))):
+                chunks.append(chunk)
+            while len(team) < workers and sum(not worker.owed for worker in team) < len(chunks):
+                team.append(_Worker(function))
+            for worker in team:
+                if chunks and worker.is_idle:
+                    worker.give(chunks.popleft(), timeout)
+            if not chunks and not any(worker.owed for worker in team):
+                return
+            yield from _collect(team, chunks, timeout)
     finally:
         for worker in team:
             worker.stop()
 
 
-def _collect(team: list[_Worker], chunks: deque[range], outcomes: dict[int, Any], timeout: float) -> None:
+def _collect(team: list[_Worker], chunks: deque[_Chunk], timeout: float) -> Iterator[tuple[int, Any, Any]]:
     """Wait for the next answer, end or deadline, and deal with all that have come."""
     busy = [worker for worker in team if not worker.is_idle]
     patience = max(0.0, min(worker.deadline for worker in busy) - monotonic())
@@ -83,7 +110,7 @@ def _collect(team: list[_Worker], chunks: deque[range], outcomes: dict[int, Any]
         lost = None
         if worker.connection in ready:
             try:
-                worker.receive(outcomes, timeout)
+                yield from worker.receive(timeout)
             except (EOFError, ConnectionResetError):
                 lost = Lost.CRASH
         elif monotonic() >= worker.deadline:
@@ -93,9 +120,10 @@ def _collect(team: list[_Worker], chunks: deque[range], outcomes: dict[int, Any]
             worker.stop()
             if not worker.is_ready:
                 raise RuntimeError(f"a worker process did not start ({lost.value}); its own message is on stderr")
-            outcomes[worker.owed[0]] = lost
-            if rest := worker.owed[1:]:
-                chunks.appendleft(rest)
+            index, item = worker.owed.popleft()
+            if worker.owed:
+                chunks.appendleft(worker.owed)
+            yield index, item, lost
 
 
 class _Worker:
@@ -118,34 +146,34 @@ class _Worker:
         theirs.close()
         self._send(function)
         self.is_ready = False
-        self.owed = range(0)
+        self.owed: _Chunk = deque()
         self.deadline = monotonic() + START_UP
 
     @property
     def is_idle(self) -> bool:
         return self.is_ready and not self.owed
 
-    def give(self, chunk: range, items: Sequence[Any], timeout: float) -> None:
+    def give(self, chunk: _Chunk, timeout: float) -> None:
         self.owed = chunk
         self.deadline = monotonic() + timeout
-        self._send([items[i] for i in chunk])
+        self._send([item for _, item in chunk])
 
     def _send(self, message: Any) -> None:
         """Where the worker has died, the next wait finds the end of the connection."""
         with suppress(BrokenPipeError, ConnectionResetError):
             self.connection.send(message)
 
-    def receive(self, outcomes: dict[int, Any], timeout: float) -> None:
+    def receive(self, timeout: float) -> Iterator[tuple[int, Any, Any]]:
         answer = self.connection.recv()
         self.deadline = monotonic() + timeout
         if not self.is_ready:
             self.is_ready = True
             return
         result, error = answer
+        index, item = self.owed.popleft()
         if error is not None:
-            raise RuntimeError(f"item {self.owed[0]} failed in a worker process:\n{error}")
-        outcomes[self.owed[0]] = result
-        self.owed = self.owed[1:]
+            raise RuntimeError(f"item {index} failed in a worker process:\n{error}")
+        yield index, item, result
 
     def stop(self) -> None:
         self.process.kill()

@@ -8,20 +8,22 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
+from zipfile import BadZipFile
 
 import numpy as np
 
-from gschnet_pyg.contracts import Rate, Verdict
+from gschnet_pyg.contracts import Rate, ReferenceSummary, Verdict
 from gschnet_pyg.files import replace_file
 from gschnet_pyg.validity.checks import ValidityOptions
-from gschnet_pyg.validity.distributions import BIN_WIDTH, Distributions
-from gschnet_pyg.validity.judging import judge_all
+from gschnet_pyg.validity.fingerprints import Fingerprints
+from gschnet_pyg.validity.judging import Judgement, judge_all
+from gschnet_pyg.validity.pieces import Pieces
 from gschnet_pyg.validity.rates import MoleculeClasses, edm_rates
+from gschnet_pyg.validity.tally import Tally
 
-_FORMAT = 1
+_FORMAT = 2  # another one whenever a molecule would be judged otherwise
 _log = logging.getLogger(__name__)
 
 
@@ -49,7 +51,8 @@ class Reference:
         options: they were judged with.
         smiles: ``M`` canonical SMILES; none where a reference molecule is not valid itself.
         edm: EDM's rates of the reference: what a perfect model would reach.
-        distributions: of all valid reference molecules.
+        tally: what all valid reference molecules are made of.
+        fingerprints: ``M`` of them; empty where a reference molecule is not valid.
         seen: rows of the training and validation molecules; none if the split is not known, and then every reference
             molecule counts as seen, so that *unseen* and *novel* are the same.
     """
@@ -57,17 +60,19 @@ class Reference:
     options: ValidityOptions
     smiles: tuple[str | None, ...]
     edm: Mapping[str, Rate]
-    distributions: Distributions
+    tally: Tally
+    fingerprints: Fingerprints
     seen: frozenset[int] | None = None
 
     @classmethod
-    def of(cls, verdicts: Sequence[Verdict], options: ValidityOptions) -> Reference:
-        """From verdicts on all reference molecules, split not known."""
+    def of(cls, judgement: Judgement, options: ValidityOptions) -> Reference:
+        """From the judgement on all reference molecules, split not known."""
         return cls(
             options=options,
-            smiles=tuple(verdict.smiles for verdict in verdicts),
-            edm=edm_rates(verdicts, len(verdicts)),
-            distributions=Distributions.of(verdicts),
+            smiles=tuple(verdict.smiles for verdict in judgement.verdicts),
+            edm=edm_rates(judgement.verdicts, len(judgement.verdicts)),
+            tally=judgement.tally,
+            fingerprints=judgement.fingerprints,
         )
 
     def with_seen(self, rows: Iterable[int]) -> Reference:
@@ -96,14 +101,21 @@ class Reference:
             return self.known_smiles
         return frozenset(smiles for row in self.seen if (smiles := self.smiles[row]) is not None)
 
-    def describe(self) -> dict[str, Any]:
-        """For the report: how many molecules, how many of them seen (none if not known) and valid, EDM's rates."""
-        return {
-            "molecules": len(self.smiles),
-            "seen": None if self.seen is None else len(self.seen),
-            "valid": Rate(sum(smiles is not None for smiles in self.smiles), len(self.smiles)).to_json(),
-            "edm": {name: rate.to_json() for name, rate in self.edm.items()},
-        }
+    @cached_property
+    def is_seen(self) -> np.ndarray:
+        """``[M]`` whether each is a training or validation molecule."""
+        mask = np.full(len(self.smiles), self.seen is None)
+        mask[list(self.seen or ())] = True
+        return mask
+
+    def describe(self) -> ReferenceSummary:
+        """For the report."""
+        return ReferenceSummary(
+            molecules=len(self.smiles),
+            seen=None if self.seen is None else len(self.seen),
+            valid=Rate(sum(smiles is not None for smiles in self.smiles), len(self.smiles)),
+            edm=self.edm,
+        )
 
 
 def classify(verdicts: Sequence[Verdict], reference: Reference | None) -> MoleculeClasses:
@@ -123,27 +135,29 @@ def judge_reference(
     options: ValidityOptions,
     *,
     cache: Path | None = None,
+    force: bool = False,
     workers: int | None = None,
     progress: bool = True,
 ) -> Reference:
     """Judge reference molecules exactly as generated ones, or take the result from the cache.
 
-    QM9 takes half a minute on two cores.
+    QM9 takes a minute on two cores.
 
     Args:
         molecules: all of them; see ``Reference.with_seen`` for a split.
         options: how.
         cache: folder to keep results in, under the hash of the molecules, the options and RDKit's version.
+        force: judge anew whatever is kept.
         workers: as for ``judge_all``.
         progress: show a bar on a terminal.
     """
     offsets = np.asarray(molecules.offsets)
     z, pos = np.asarray(molecules.z), np.asarray(molecules.pos)
-    path = cache / f"reference-{_key(z, pos, offsets, options)}.json" if cache else None
-    if path is not None and (found := _load(path, options)) is not None:
+    path = cache / f"reference-{_key(z, pos, offsets, options)}.npz" if cache else None
+    if path is not None and not force and (found := _load(path, options)) is not None:
         return found
-    each = [(z[start:stop], pos[start:stop]) for start, stop in pairwise(offsets.tolist())]
-    reference = Reference.of(judge_all(each, options, workers=workers, progress=progress), options)
+    judgement = judge_all(Pieces(z, pos, offsets), options, workers=workers, progress=progress)
+    reference = Reference.of(judgement, options)
     if path is not None:
         _save(reference, path)
     return reference
@@ -151,7 +165,7 @@ def judge_reference(
 
 def _key(z: np.ndarray, pos: np.ndarray, offsets: np.ndarray, options: ValidityOptions) -> str:
     """Short hash of everything that decides the result."""
-    settings = [_FORMAT, BIN_WIDTH, options.in_force()]
+    settings = [_FORMAT, options.in_force()]
     digest = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=8)
     for array, dtype in ((z, np.uint8), (pos, np.float64), (offsets, np.int64)):
         digest.update(np.ascontiguousarray(array, dtype=dtype).data)
@@ -159,26 +173,43 @@ def _key(z: np.ndarray, pos: np.ndarray, offsets: np.ndarray, options: ValidityO
 
 
 def _save(reference: Reference, path: Path) -> None:
+    """Text as bytes: nothing has to be unpickled."""
     content = {
-        "smiles": reference.smiles,
         "edm": {name: [rate.count, rate.of] for name, rate in reference.edm.items()},
-        "distributions": reference.distributions.to_json(),
+        "tally": reference.tally.to_json(),
     }
+    smiles = "\n".join(smiles or "" for smiles in reference.smiles)
     with replace_file(path) as temporary:
-        temporary.write_text(json.dumps(content))
+        np.savez(
+            temporary,
+            content=_as_bytes(json.dumps(content)),
+            smiles=_as_bytes(smiles),
+            bits=reference.fingerprints.bits,
+            offsets=reference.fingerprints.offsets,
+        )
 
 
 def _load(path: Path, options: ValidityOptions) -> Reference | None:
     if not path.is_file():
         return None
     try:
-        content = json.loads(path.read_text())
+        with np.load(path, allow_pickle=False) as file:
+            content = json.loads(file["content"].tobytes())
+            fingerprints = Fingerprints(file["bits"], file["offsets"])
+            smiles = file["smiles"].tobytes().decode().split("\n") if len(fingerprints) else []
+        if len(smiles) != len(fingerprints):
+            raise ValueError("SMILES and fingerprints are not equally many")
         return Reference(
             options=options,
-            smiles=tuple(content["smiles"]),
+            smiles=tuple(each or None for each in smiles),
             edm={name: Rate(*counts) for name, counts in content["edm"].items()},
-            distributions=Distributions(**content["distributions"]),
+            tally=Tally.from_json(content["tally"]),
+            fingerprints=fingerprints,
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, BadZipFile) as error:
         _log.warning("%s: damaged cache (%s), judged again", path, error)
         return None
+
+
+def _as_bytes(text: str) -> np.ndarray:
+    return np.frombuffer(text.encode(), dtype=np.uint8)

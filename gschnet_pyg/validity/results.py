@@ -1,26 +1,30 @@
-"""Verdicts kept beside the file that was judged, so that it is judged once."""
+"""A judgement kept beside the file that was judged, so that it is judged once."""
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from gschnet_pyg.contracts import Verdict
 from gschnet_pyg.data.cache import short_hash
 from gschnet_pyg.files import replace_file
 from gschnet_pyg.validity.checks import ValidityOptions
+from gschnet_pyg.validity.fingerprints import Fingerprints
+from gschnet_pyg.validity.judging import Judgement
+from gschnet_pyg.validity.tally import Tally
 
-_FORMAT = 1  # another one whenever a molecule would be judged otherwise
+_FORMAT = 2  # another one whenever a molecule would be judged otherwise
 _FIELDS = tuple(field.name for field in fields(Verdict))
 _log = logging.getLogger(__name__)
 
 
-def verdict_key(content: str, options: ValidityOptions) -> str:
-    """Short hash of everything that decides verdicts: molecules, options, RDKit's version and the rules here.
+def judgement_key(content: str, options: ValidityOptions) -> str:
+    """Short hash of everything that decides a judgement: molecules, options, RDKit's version and the rules here.
 
     Args:
         content: hash of atoms and positions, ``MoleculeArrays.hash_content``.
@@ -30,20 +34,20 @@ def verdict_key(content: str, options: ValidityOptions) -> str:
 
 
 def results_file(path: Path) -> Path:
-    """Where the verdicts on the molecules of a file are kept: ``<file>.verdicts.json``."""
+    """Where the judgement on the molecules of a file is kept: ``<file>.verdicts.json``."""
     return path.with_name(f"{path.name}.verdicts.json")
 
 
-def load_verdicts(path: Path, key: str) -> list[Verdict] | None:
-    """Verdicts on the molecules of a file, if they are still the ones that judging would give.
+def load_judgement(path: Path, key: str) -> Judgement | None:
+    """The judgement on the molecules of a file, if it is still the one that judging would give.
 
     Args:
         path: the judged file.
-        key: of what would be judged, see ``verdict_key``.
+        key: of what would be judged, see ``judgement_key``.
 
     Returns:
-        Verdicts in the order of the file; none where there are none, they are of another key, or they are damaged,
-        which is logged.
+        Verdicts in the order of the file, tally and fingerprints; none where there are none, they are of another key,
+        or they are damaged, which is logged.
     """
     results = results_file(path)
     if not results.is_file():
@@ -53,25 +57,38 @@ def load_verdicts(path: Path, key: str) -> list[Verdict] | None:
         if content["key"] != key:
             return None
         columns = [content["verdicts"][name] for name in _FIELDS]
-        return [_verdict(dict(zip(_FIELDS, values, strict=True))) for values in zip(*columns, strict=True)]
+        verdicts = [_verdict(dict(zip(_FIELDS, values, strict=True))) for values in zip(*columns, strict=True)]
+        bits, counts = (np.array(content["fingerprints"][name], dtype=np.int64) for name in ("bits", "counts"))
+        fingerprints = Fingerprints(bits.astype(np.uint16), np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]))
+        tally = Tally.from_json(content["tally"])
+        if not len(fingerprints) == len(verdicts) >= tally.molecules:
+            raise ValueError("verdicts, fingerprints and tally are not of the same molecules")
+        return Judgement(tuple(verdicts), tally, fingerprints)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         _log.warning("%s: damaged results (%s), judged again", results, error)
         return None
 
 
-def save_verdicts(path: Path, key: str, verdicts: Sequence[Verdict]) -> None:
-    """Keep verdicts beside the file that was judged; where that cannot be written, a note is logged.
+def save_judgement(path: Path, key: str, judgement: Judgement) -> None:
+    """Keep a judgement beside the file that was judged; where that cannot be written, a note is logged.
 
     Args:
         path: the judged file.
-        key: of what was judged, see ``verdict_key``.
-        verdicts: in the order of the file, timeouts and crashes among them.
+        key: of what was judged, see ``judgement_key``.
+        judgement: on the molecules in the order of the file, timeouts and crashes among them.
     """
-    columns = {name: [getattr(verdict, name) for verdict in verdicts] for name in _FIELDS}
+    content = {
+        "key": key,
+        "verdicts": {name: [getattr(verdict, name) for verdict in judgement.verdicts] for name in _FIELDS},
+        "tally": judgement.tally.to_json(),
+        "fingerprints": {
+            "bits": judgement.fingerprints.bits.tolist(), "counts": judgement.fingerprints.counts.tolist(),
+        },
+    }  # fmt: skip
     results = results_file(path)
     try:
         with replace_file(results) as temporary:
-            temporary.write_text(json.dumps({"key": key, "verdicts": columns}, separators=(",", ":")), encoding="utf-8")
+            temporary.write_text(json.dumps(content, separators=(",", ":")), encoding="utf-8")
     except OSError as error:
         _log.info("%s: not written (%s); the molecules are judged again next time", results, error)
 
@@ -79,5 +96,4 @@ def save_verdicts(path: Path, key: str, verdicts: Sequence[Verdict]) -> None:
 def _verdict(found: dict[str, Any]) -> Verdict:
     """JSON has no tuples."""
     found["ring_sizes"] = tuple(found["ring_sizes"])
-    found["bond_lengths"] = {pair: tuple(lengths) for pair, lengths in found["bond_lengths"].items()}
     return Verdict(**found)

@@ -1,0 +1,55 @@
+"""Functional groups and fingerprint of one molecule.
+
+Worker processes import this module: NumPy and RDKit only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from functools import cache
+
+import numpy as np
+from rdkit import Chem, rdBase
+from rdkit.Chem import Fragments
+
+from gschnet_pyg.bonds import fingerprint
+
+
+def find_groups(mol: Chem.Mol) -> tuple[int, ...]:
+    """Which functional groups a molecule has, as places in :func:`group_names`.
+
+    Args:
+        mol: sanitised; it is not changed.
+    """
+    with rdBase.BlockLogs():
+        heavy = Chem.RemoveHs(mol)
+    return tuple(place for place, (_, pattern) in enumerate(_groups()) if heavy.HasSubstructMatch(pattern))
+
+
+def group_names() -> tuple[str, ...]:
+    """What RDKit calls its fragments: ``aliphatic hydroxyl groups``; different ones."""
+    return tuple(name for name, _ in _groups())
+
+
+def on_bits(mol: Chem.Mol) -> np.ndarray:
+    """``[n]`` uint16, ascending: the bits of ``bonds.fingerprint`` (radius 2, 2048 bits) that are set."""
+    return np.flatnonzero(fingerprint(mol)).astype(np.uint16)
+
+
+@cache
+def _groups() -> tuple[tuple[str, Chem.Mol], ...]:
+    """Names and patterns. The pattern is a default of RDKit's function, which counts what need only be found."""
+    functions = {name[3:]: getattr(Fragments, name) for name in sorted(vars(Fragments)) if name.startswith("fr_")}
+    said = {name: _readable(function.__doc__) for name, function in functions.items()}
+    often = Counter(said.values())
+    return tuple(
+        (said[name] if often[said[name]] == 1 else f"{said[name]} ({name})", function.__defaults__[-1])
+        for name, function in functions.items()
+    )
+
+
+def _readable(description: str) -> str:
+    """``Number of Imines`` -> ``imines``; what begins with a formula keeps its capital."""
+    text = " ".join(description.removeprefix("Number of ").split())
+    return text[0].lower() + text[1:] if re.match(r"[A-Z][a-z]+\b", text) else text
