@@ -21,7 +21,7 @@ from gschnet_pyg.validity.checks import Molecule, ValidityOptions
 from gschnet_pyg.validity.judging import Judgement, judge_all
 from gschnet_pyg.validity.metrics import summarise
 from gschnet_pyg.validity.reference import classify
-from gschnet_pyg.validity.results import load_judgement, save_judgement, verdict_key
+from gschnet_pyg.validity.results import judgement_key, load_judgement, save_judgement
 from gschnet_pyg.validity.targets import Target, compare_targets
 
 
@@ -153,7 +153,7 @@ def _judgement(file: _File, molecules: Sequence[Molecule], task: _Task) -> Judge
     """Verdicts, kept ones if they still hold."""
     if file.found is None:
         return Judgement.empty()
-    key = verdict_key(file.found.hash_content(), task.options)
+    key = judgement_key(file.found.hash_content(), task.options)
     kept = None if task.force else load_judgement(file.path, key)
     if kept is not None:
         return kept

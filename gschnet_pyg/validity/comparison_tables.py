@@ -11,7 +11,7 @@ from rich.text import Text
 
 from gschnet_pyg.contracts import Numbers, Rate, ValidityReport
 from gschnet_pyg.validity.rate_tables import EDM, RDKIT
-from gschnet_pyg.validity.tables import divergence_text, plain_table
+from gschnet_pyg.validity.tables import divergence_text, plain_table, with_note
 
 _LABEL, _COLUMN = 34, 10  # characters, for the width of the table
 
@@ -39,12 +39,11 @@ def render_comparison(reports: Mapping[str, ValidityReport]) -> Group:
     table.add_row("finished", *(f"{report.finished:,}" for report in every))
     _rate_rows(table, "\nvalid by RDKit, % of requested", every)
     _rows(table, "\nquality (valid molecules)", _quality(every), every)
-    text = "\n".join(legend)
-    table.caption = (
-        "±: half of the 95 % interval. Atoms: of those of finished molecules. Divergences: Jensen-Shannon, bits.\n"
-        "Medians of strain, RMSD and similarity."
+    note = (
+        "\n±: half of the 95 % interval; atoms: of those of finished molecules; divergences: Jensen-Shannon, bits;\n"
+        "strain, RMSD and similarity are medians"
     )
-    return Group(Text(text, style="bold"), table)
+    return Group(Text("\n".join(legend), style="bold"), with_note(table, note))
 
 
 def differing_settings(reports: Sequence[ValidityReport]) -> list[str]:
@@ -99,14 +98,10 @@ def _quality(reports: Sequence[ValidityReport]) -> dict[str, Cell]:
         "of angles": lambda report: divergence_text(report.distributions.angles.divergence),
         "of dihedrals": lambda report: divergence_text(report.distributions.dihedrals.divergence),
         "with a clash, %": lambda report: _percent(report.geometry.clashes),
-        "strain, kcal/mol": lambda report: _median(report.geometry.strain and report.geometry.strain.energy, 1),
-        "RMSD to the relaxed, Å": lambda report: _median(report.geometry.strain and report.geometry.strain.rmsd, 3),
-        "PoseBusters, all checks, %": lambda report: _percent(
-            report.geometry.pose_checks and report.geometry.pose_checks.all_passed
-        ),
-        "similarity, unseen ones": lambda report: _median(
-            report.chemistry.similarity and report.chemistry.similarity.unseen, 2
-        ),
+        "strain, kcal/mol": lambda report: _median(report.geometry.strain, "energy", 1),
+        "RMSD to the relaxed, Å": lambda report: _median(report.geometry.strain, "rmsd", 3),
+        "PoseBusters, all checks, %": lambda report: _percent(_part(report.geometry.pose_checks, "all_passed")),
+        "similarity, unseen ones": lambda report: _median(report.chemistry.similarity, "unseen", 2),
     }
     for name in dict.fromkeys(target.name for report in reports for target in report.targets):
         cells[f"{name}: mean error"] = lambda report, name=name: _error(report, name)  # type: ignore[misc]
@@ -125,7 +120,13 @@ def _half_interval(rate: Rate | None) -> str:
     return f"{50 * (high - low):.1f}"
 
 
-def _median(numbers: Numbers | None, digits: int) -> str:
+def _part(whole: object | None, name: str) -> Any:
+    """A part of something that may not be there."""
+    return None if whole is None else getattr(whole, name)
+
+
+def _median(whole: object | None, name: str, digits: int) -> str:
+    numbers: Numbers | None = _part(whole, name)
     return "" if numbers is None else f"{numbers.quantiles[2]:.{digits}f}"
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from rich.console import RenderableType
 from rich.table import Table
 
 from gschnet_pyg.contracts import Comparison, Histogram, Rate, ValidityReport
-from gschnet_pyg.validity.tables import divergence_text, numbers_text, plain_table, rate_text
+from gschnet_pyg.validity.tables import divergence_text, numbers_text, plain_table, rate_text, with_note
 
 MAX_GROUPS, MAX_MOLECULES = 10, 6
 """Rows that are printed; the JSON holds all."""
 
 
-def content_table(report: ValidityReport) -> Table | None:
+def content_table(report: ValidityReport) -> RenderableType | None:
     """Sizes, elements and rings beside the reference."""
     found = report.distributions
     if not found.molecules:
@@ -27,8 +28,7 @@ def content_table(report: ValidityReport) -> Table | None:
         table.add_row(label, *map(_total, sides), divergence_text(comparison.divergence))
         for key in _keys(comparison):
             table.add_row(f"  {key}", *(_share(side, key) for side in sides), "")
-    table.caption = "divergence: Jensen-Shannon, bits; 0 the same, 1 nothing in common"
-    return table
+    return with_note(table, "divergence: Jensen-Shannon, bits; 0 the same, 1 nothing in common")
 
 
 def ring_table(report: ValidityReport) -> Table | None:
@@ -76,7 +76,7 @@ def frequent_table(report: ValidityReport) -> Table | None:
     return table
 
 
-def similarity_table(report: ValidityReport) -> Table | None:
+def similarity_table(report: ValidityReport) -> RenderableType | None:
     """How near the next training molecule is."""
     found = report.chemistry.similarity
     if found is None or found.unique is None:
@@ -89,8 +89,9 @@ def similarity_table(report: ValidityReport) -> Table | None:
     ):
         if numbers is not None:
             table.add_row(label, f"{numbers.n:,}", numbers_text(numbers, 2))
-    table.caption = f"Morgan fingerprints without stereochemistry; among {found.trained:,} training molecules"
-    return table
+    return with_note(
+        table, f"Morgan fingerprints without stereochemistry; among {found.trained:,} different training molecules"
+    )
 
 
 def _keys(comparison: Comparison) -> list[str]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from rich.console import Group
-from rich.table import Table
+from rich.console import Group, RenderableType
 
 from gschnet_pyg.contracts import Histogram, Relaxation, TypedComparison, ValidityReport
-from gschnet_pyg.validity.tables import divergence_text, numbers_text, plain_table, rate_text
+from gschnet_pyg.validity.tables import divergence_text, numbers_text, plain_table, rate_text, with_note
 
 MAX_TYPES = 5
 """Kinds of bonds, angles and dihedrals that are printed; the JSON holds all."""
 
 
-def geometry_table(report: ValidityReport) -> Table | None:
+def geometry_table(report: ValidityReport) -> RenderableType | None:
     """Lengths and angles, clashes and the distance from the origin."""
     found, geometry = report.distributions, report.geometry
     if not found.molecules:
@@ -31,8 +30,7 @@ def geometry_table(report: ValidityReport) -> Table | None:
         if len(comparison.types) > MAX_TYPES:
             table.add_row(f"  and {len(comparison.types) - MAX_TYPES} other types", style="dim")
     table.add_row("with a clash", rate_text(geometry.clashes), rate_text(geometry.reference_clashes), "")
-    table.caption = "means, and how many; divergence over all types, each with its weight in the reference"
-    return table
+    return with_note(table, "means, and how many; divergence of all types: each has its weight in the reference")
 
 
 def relaxation_tables(report: ValidityReport) -> Group | None:
@@ -44,8 +42,7 @@ def relaxation_tables(report: ValidityReport) -> Group | None:
         for name, rate in checks.checks.items():
             table.add_row(name, rate_text(rate))
         table.add_row("all checks", rate_text(checks.all_passed), style="bold")
-        table.caption = _failures(checks.failures) or None
-        parts.append(table)
+        parts.append(with_note(table, _failures(checks.failures)))
     if (distance := geometry.origin_distance) is not None:
         table = plain_table("\nCentre of mass from the origin token", "", "finished", "median (5 to 95 %)")
         table.add_row("Å", f"{distance.n:,}", numbers_text(distance, 2))
@@ -53,15 +50,14 @@ def relaxation_tables(report: ValidityReport) -> Group | None:
     return Group(*parts) if parts else None
 
 
-def _relaxation_table(relaxation: Relaxation) -> Table:
+def _relaxation_table(relaxation: Relaxation) -> RenderableType:
     sides = [relaxation, *([relaxation.reference] if relaxation.reference else [])]
     table = plain_table(f"\nRelaxed by {relaxation.method}", "median (5 to 95 %)", "these", "reference")
     table.add_row("molecules", *(f"{side.relaxed:,} of {side.asked:,}" for side in sides))
     table.add_row(f"strain, {relaxation.unit}", *(numbers_text(side.energy, 1) for side in sides))
     table.add_row("RMSD, Å", *(numbers_text(side.rmsd, 3) for side in sides))
     table.add_row("kept their bonds", *(rate_text(side.same_bonds) for side in sides))
-    table.caption = _failures(relaxation.failures) or None
-    return table
+    return with_note(table, _failures(relaxation.failures))
 
 
 def _failures(failures: Histogram) -> str:

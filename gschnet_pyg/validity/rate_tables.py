@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from rich.console import RenderableType
 from rich.table import Table
 
 from gschnet_pyg.contracts import Rate, ValidityReport
 from gschnet_pyg.validity.published import PUBLISHED_EDM
-from gschnet_pyg.validity.tables import interval_text, plain_table, rate_text
+from gschnet_pyg.validity.tables import interval_text, plain_table, rate_text, with_note
 
 RDKIT = {"valid": "valid", "valid_unique": "and unique", "unseen": "and unseen", "novel": "and novel"}
 EDM = {"atom_stable": "atom", "molecule_stable": "molecule", "valid": "valid", "valid_unique": "and unique"}
 
 
-def rdkit_table(report: ValidityReport) -> Table:
+def rdkit_table(report: ValidityReport) -> RenderableType:
     """Shares of requested and of finished molecules, with their confidence intervals."""
     is_whole = report.finished == report.requested
     columns = ["of requested", "95 % interval", *([] if is_whole else ["of finished"])]
@@ -24,8 +25,7 @@ def rdkit_table(report: ValidityReport) -> Table:
             continue
         of_finished = [] if is_whole else [rate_text(Rate(rate.count, report.finished))]
         table.add_row(label, rate_text(rate), interval_text(rate), *of_finished)
-    table.caption = "unseen: not in training or validation data; novel: not in the reference at all"
-    return table
+    return with_note(table, "unseen: not in training or validation data; novel: not in the reference at all")
 
 
 def failure_table(report: ValidityReport) -> Table | None:

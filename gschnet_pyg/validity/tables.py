@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from gschnet_pyg.contracts import Numbers, Rate
 
@@ -10,11 +12,16 @@ from gschnet_pyg.contracts import Numbers, Rate
 def plain_table(title: str, first: str, *others: str) -> Table:
     """Columns without a frame: the first to the left, the others to the right."""
     table = Table(title=title, box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.title_justify = table.caption_justify = "left"
+    table.title_justify = "left"
     table.add_column(first, no_wrap=True)
     for name in others:
         table.add_column(name, justify="right", no_wrap=True)
     return table
+
+
+def with_note(table: RenderableType, note: str) -> RenderableType:
+    """A table with lines below it, which may be wider; the table alone where there is nothing to say."""
+    return Group(table, Text(note, style="dim italic")) if note else table
 
 
 def rate_text(rate: Rate | None) -> str:

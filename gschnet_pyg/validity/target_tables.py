@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from gschnet_pyg.contracts import TargetComparison, TargetGroup
-from gschnet_pyg.validity.tables import plain_table, rate_text
+from gschnet_pyg.validity.tables import plain_table, rate_text, with_note
 
 MAX_ROWS = 12
 """Groups that are printed of one condition; the JSON holds all."""
@@ -26,7 +25,7 @@ def target_tables(comparisons: Sequence[TargetComparison]) -> Group | None:
     return Group(*parts)
 
 
-def _table(comparison: TargetComparison) -> Table:
+def _table(comparison: TargetComparison) -> RenderableType:
     unit = f", {comparison.unit}" if comparison.unit else ""
     title = f"\nTarget {comparison.name}{unit}"
     match comparison.kind:
@@ -42,8 +41,7 @@ def _table(comparison: TargetComparison) -> Table:
         table.add_row(f"and {len(comparison.groups) - MAX_ROWS:,} more", style="dim")
     if comparison.overall is not None and len(comparison.groups) > 1:
         table.add_row("all", *_cells(comparison.kind, comparison.overall), style="bold")
-    table.caption = "\n".join(_remarks(comparison)) or None
-    return table
+    return with_note(table, "\n".join(_remarks(comparison)))
 
 
 def _cells(kind: str, group: TargetGroup) -> list[str]:
