@@ -25,8 +25,10 @@ def with_note(table: RenderableType, note: str) -> RenderableType:
 
 
 def rate_text(rate: Rate | None) -> str:
-    """``66.7 %  4/6``; empty for none."""
-    return "" if rate is None else f"{100 * rate.value:.1f} %  {rate.count:,}/{rate.of:,}"
+    """``66.7 %  4/6``; empty for none, and without a share of nothing."""
+    if rate is None:
+        return ""
+    return f"{100 * rate.value:.1f} %  {rate.count:,}/{rate.of:,}" if rate.of else "0/0"
 
 
 def interval_text(rate: Rate) -> str:
