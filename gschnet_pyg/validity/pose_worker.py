@@ -20,6 +20,7 @@ from gschnet_pyg.validity.checks import Molecule
 
 VERSION: str = posebusters.__version__
 
+_ENERGY = "energy_ratio"
 _COUNTS = {
     "bond_lengths": "number_bonds",
     "bond_angles": "number_angles",
@@ -31,12 +32,15 @@ _COUNTS = {
 """Check -> how many things it has looked at; it passes where there is nothing to look at."""
 
 
-def pose_checks(molecule: Molecule, options: PerceptionOptions) -> dict[str, bool | None] | str:
+def pose_checks(
+    molecule: Molecule, options: PerceptionOptions, with_energy: bool = True
+) -> dict[str, bool | None] | str:
     """PoseBusters' ``mol`` checks of one molecule.
 
     Args:
         molecule: ``(z [N], pos [N, 3] Å)``.
         options: how bonds are perceived.
+        with_energy: check the energy too, for which the molecule is embedded fifty times; else it does not apply.
 
     Returns:
         Check -> whether the molecule passes, none where it does not apply; or the reason why nothing was checked:
@@ -53,19 +57,22 @@ def pose_checks(molecule: Molecule, options: PerceptionOptions) -> dict[str, boo
         logging.getLogger("posebusters").setLevel(logging.CRITICAL)
         try:
             # a copy: one of the checks sanitises what it is given
-            found = _buster().bust([Chem.Mol(mol)], full_report=True).iloc[0].to_dict()
+            found = _buster(with_energy).bust([Chem.Mol(mol)], full_report=True).iloc[0].to_dict()
         except Exception as error:  # it works on whatever a model has made; it is counted and reported
             return type(error).__name__
     return {name: _passes(name, found) for name in _checks()}
 
 
 @cache
-def _buster() -> Any:
-    """Threads of its own would need more memory than a worker may have."""
+def _buster(with_energy: bool) -> Any:
+    """PoseBusters as configured; a thread for every core would need more memory than a worker may have."""
     buster = posebusters.PoseBusters(config="mol", max_workers=0)
-    for module in buster.config["modules"]:
-        if module["function"] == "energy_ratio":
+    modules = buster.config["modules"]
+    for module in modules:
+        if module["function"] == _ENERGY:
             module.setdefault("parameters", {})["num_threads"] = 1
+    if not with_energy:
+        buster.config["modules"] = [module for module in modules if module["function"] != _ENERGY]
     return buster
 
 
@@ -74,14 +81,14 @@ def _checks() -> tuple[str, ...]:
     """Names of the columns that hold a check, in the order of the configuration."""
     names = [
         module.get("rename_outputs", {}).get(output, output)
-        for module in _buster().config["modules"]
+        for module in _buster(with_energy=True).config["modules"]
         for output in module.get("chosen_binary_test_output", [])
     ]
     return tuple(name.lower().replace(" ", "_") for name in names)
 
 
 def _passes(name: str, found: Mapping[str, Any]) -> bool | None:
-    value = found[name]
+    value = found.get(name)
     if found.get(_COUNTS.get(name, "")) == 0 or value is None or value != value:  # NaN where the check has failed
         return None
     return bool(value)

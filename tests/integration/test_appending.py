@@ -36,6 +36,7 @@ def test_counts_add_up(command: Command, conditioned: Path) -> None:
     assert gaps == [4] * finished[0] + [8] * (finished[2] - finished[0])
     assert metadata["settings"]["seed"] == 1
     assert [entry["settings"]["seed"] for entry in metadata["appended"]] == [2, 3]
+    assert [entry["origin"] for entry in (metadata, *metadata["appended"])] == [[0, 0, 0]] * 3
     assert command("report", "all.db", "--json", "report.json").code == 0
     report = json.loads(Path("report.json").read_text())
     assert (report["requested"], report["finished"]) == (45, finished[2])

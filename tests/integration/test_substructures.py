@@ -14,6 +14,7 @@ from gschnet_pyg import run
 from gschnet_pyg.data.writing import write_database
 from gschnet_pyg.model.storage import load_model
 from gschnet_pyg.recipe import load_recipe
+from gschnet_pyg.run.metadata import stored_metadata
 from tests.integration.conftest import (
     NO_WORKERS,
     SOME_STEPS,
@@ -134,6 +135,7 @@ def test_the_origin_can_be_stated(command: Command, with_origin: Path, fragments
         np.testing.assert_allclose(row.positions[:2], pos[:2] - [0, 0, 1.5], atol=1e-6)
     for row in rows("own.db"):
         np.testing.assert_allclose(Atoms(z[:2], row.positions[:2]).get_center_of_mass(), 0, atol=1e-6)
+    assert stored_metadata(Path("stated.db"))["origin"] == [0, 0, 0]
 
 
 def test_every_target_with_every_substructure(command: Command, with_origin: Path, fragments: Path) -> None:
@@ -161,6 +163,8 @@ def test_appended_with_another_substructure(command: Command, without_origin: Pa
         assert outcome.code == 0, outcome.err
     refused(command(*arguments, "--start", fragments, "start.rows=[2]"), "seed")
     assert run.stored_counts(Path("all.db"))["requested"] == 12
+    made_by = stored_metadata(Path("all.db"))
+    assert [entry["origin"] for entry in (made_by, *made_by["appended"])] == [None, None]  # their frames are any
 
 
 @pytest.mark.parametrize(
