@@ -28,17 +28,17 @@ Findings = dict[str, Any]
 
 
 class Contents(NamedTuple):
-    """What a valid molecule is made of, as small as it travels between processes.
+    """What a valid molecule is made of; bytes, since arrays take long to travel between processes.
 
     Attributes:
-        geometry: ``[n]`` codes of ``geometry.measure_geometry``.
-        groups: places in ``chemistry.group_names``.
-        on_bits: ``[n]`` of the fingerprint.
+        geometry: codes of ``geometry.measure_geometry``, int64.
+        groups: places in ``chemistry.group_names``, uint8.
+        on_bits: of the fingerprint, uint16.
     """
 
-    geometry: np.ndarray
-    groups: tuple[int, ...]
-    on_bits: np.ndarray
+    geometry: bytes
+    groups: bytes
+    on_bits: bytes
 
 
 class Examined(NamedTuple):
@@ -94,7 +94,7 @@ def examine_by_rdkit(molecule: Molecule, options: ValidityOptions) -> Examined:
     findings["smiles"] = _name(mol, options.stereo)
     findings["ring_sizes"] = tuple(sorted(len(ring) for ring in Chem.GetSymmSSSR(mol)))
     findings["n_clashes"] = n_clashes
-    return Examined(findings, Contents(geometry, find_groups(mol), on_bits(mol)))
+    return Examined(findings, Contents(geometry.tobytes(), bytes(find_groups(mol)), on_bits(mol).tobytes()))
 
 
 def examine_by_edm(molecule: Molecule) -> Findings:

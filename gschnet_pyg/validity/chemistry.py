@@ -27,6 +27,7 @@ def find_groups(mol: Chem.Mol) -> tuple[int, ...]:
     return tuple(place for place, (_, pattern) in enumerate(_groups()) if heavy.HasSubstructMatch(pattern))
 
 
+@cache
 def group_names() -> tuple[str, ...]:
     """What RDKit calls its fragments: ``aliphatic hydroxyl groups``; different ones."""
     return tuple(name for name, _ in _groups())

@@ -30,12 +30,16 @@ class Fingerprints:
             raise ValueError("bits and offsets of the fingerprints do not fit each other")
 
     @classmethod
-    def of(cls, on_bits: Iterable[np.ndarray]) -> Fingerprints:
-        """From the bits of each."""
+    def of(cls, on_bits: Iterable[bytes]) -> Fingerprints:
+        """From the bits of each, uint16 as bytes."""
         each = list(on_bits)
-        lengths = np.array([len(bits) for bits in each], dtype=np.int64)
-        bits = np.concatenate([np.zeros(0, dtype=np.uint16), *each]).astype(np.uint16)
-        return cls(bits, np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths)]))
+        bits = np.frombuffer(b"".join(each), dtype=np.uint16)
+        return cls.from_counts(bits, np.array([len(some) // bits.itemsize for some in each], dtype=np.int64))
+
+    @classmethod
+    def from_counts(cls, bits: np.ndarray, counts: np.ndarray) -> Fingerprints:
+        """From the bits of all and the number ``[M]`` of each."""
+        return cls(bits, np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts, dtype=np.int64)]))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -59,4 +63,4 @@ class Fingerprints:
         counts = self.counts[rows]
         ends = np.cumsum(counts)
         chosen = np.repeat(self.offsets[:-1][rows] - ends + counts, counts) + np.arange(counts.sum())
-        return Fingerprints(self.bits[chosen], np.concatenate([np.zeros(1, dtype=np.int64), ends]))
+        return Fingerprints.from_counts(self.bits[chosen], counts)

@@ -99,7 +99,7 @@ def judge_all(
         outcomes = each_in_workers(function, checked, workers=workers, timeout=options.timeout)
     total = length_hint(molecules) or None
     verdicts: dict[int, Verdict] = {}
-    on_bits: dict[int, np.ndarray] = {}
+    on_bits: dict[int, bytes] = {}
     tally = Tally()
     lost: list[tuple[int, Molecule, Lost]] = []
     for index, molecule, outcome in tqdm(
@@ -115,11 +115,10 @@ def judge_all(
     for index, findings in _examine_lost(lost, options, workers):
         verdicts[index] = Verdict(**findings)
     order = range(len(verdicts))
-    nothing = np.zeros(0, dtype=np.uint16)
     return Judgement(
         tuple(verdicts[index] for index in order),
         tally,
-        Fingerprints.of(on_bits.get(index, nothing) for index in order),
+        Fingerprints.of(on_bits.get(index, b"") for index in order),
     )
 
 

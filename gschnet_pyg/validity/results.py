@@ -59,7 +59,7 @@ def load_judgement(path: Path, key: str) -> Judgement | None:
         columns = [content["verdicts"][name] for name in _FIELDS]
         verdicts = [_verdict(dict(zip(_FIELDS, values, strict=True))) for values in zip(*columns, strict=True)]
         bits, counts = (np.array(content["fingerprints"][name], dtype=np.int64) for name in ("bits", "counts"))
-        fingerprints = Fingerprints(bits.astype(np.uint16), np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]))
+        fingerprints = Fingerprints.from_counts(bits.astype(np.uint16), counts)
         tally = Tally.from_json(content["tally"])
         if not len(fingerprints) == len(verdicts) >= tally.molecules:
             raise ValueError("verdicts, fingerprints and tally are not of the same molecules")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set
+from itertools import pairwise
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -104,6 +105,7 @@ def nearest(queries: Fingerprints, trained: Fingerprints) -> tuple[np.ndarray, n
     ends = np.append(start[1:], len(trained))
     rank = np.argsort(-np.bincount(trained.bits, minlength=N_BITS), kind="stable").argsort()
     dense, sparse = _columns(trained, rank)
+    sparse = sparse.T.tocsr()
     similarity, row = np.zeros(len(queries)), np.zeros(len(queries), dtype=np.int64)
     step = max(1, _BLOCK // len(trained))
     for first in range(0, len(queries), step):
@@ -111,8 +113,9 @@ def nearest(queries: Fingerprints, trained: Fingerprints) -> tuple[np.ndarray, n
         some = queries.take(block)
         ours_dense, ours_sparse = _columns(some, rank)
         common = ours_dense @ dense.T
-        rare = (ours_sparse @ sparse.T).tocoo()
-        common[rare.row, rare.col] += rare.data
+        rare = ours_sparse @ sparse
+        for each, (begin, end) in enumerate(pairwise(rare.indptr.tolist())):  # row by row stays in the cache
+            common[each, rare.indices[begin:end]] += rare.data[begin:end]
         most = np.maximum.reduceat(common, start, axis=1)
         found = most / np.maximum(some.counts[:, None] + counts - most, 1)
         group = found.argmax(axis=1)

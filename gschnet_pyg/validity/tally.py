@@ -18,8 +18,8 @@ from gschnet_pyg.validity.geometry import decode
 RING_SIZES = (3, 4, 5, 6)
 """Each has a name of its own; all others together are ``other``."""
 
-_ROOM = 1 << 18
-"""Codes that are kept before they are counted: 2 MB, and fast."""
+_ROOM = 1 << 21
+"""Bytes of codes that are kept before they are counted."""
 
 
 def ring_names() -> tuple[str, ...]:
@@ -46,7 +46,7 @@ class Tally:
         self.clashing = 0
         self._codes = np.zeros(0, dtype=np.int64)  # ascending
         self._counts = np.zeros(0, dtype=np.int64)
-        self._waiting: list[np.ndarray] = []
+        self._waiting: list[bytes] = []
         self._n_waiting = 0
 
     @property
@@ -138,7 +138,7 @@ class Tally:
         tally._codes, tally._counts = _summed(codes, counts)
         return tally
 
-    def _keep(self, codes: np.ndarray) -> None:
+    def _keep(self, codes: bytes) -> None:
         self._waiting.append(codes)
         self._n_waiting += len(codes)
         if self._n_waiting > _ROOM:
@@ -147,7 +147,7 @@ class Tally:
     def _count(self) -> None:
         if not self._waiting:
             return
-        new = np.concatenate(self._waiting)
+        new = np.frombuffer(b"".join(self._waiting), dtype=np.int64)
         self._waiting, self._n_waiting = [], 0
         codes = np.concatenate([self._codes, new])
         self._codes, self._counts = _summed(codes, np.concatenate([self._counts, np.ones_like(new)]))

@@ -1,4 +1,4 @@
-"""Molecules made on the spot, and things that can happen to a worker process."""
+"""Molecules made on the spot, and things that can happen to a worker process; workers import this: no torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from rdkit import Chem
 from rdkit.Chem import AllChem
 
-from gschnet_pyg.validity.checks import Findings, Molecule, ValidityOptions, examine
+from gschnet_pyg.validity.checks import Examined, Molecule, ValidityOptions, examine
 
 HANGS, DIES, EATS_MEMORY, RAISES = 101, 102, 103, 104
 """Elements that bring down ``examine_with_accidents``."""
@@ -36,7 +36,7 @@ def line(*atoms: tuple[int, float]) -> Molecule:
     return np.array(z), np.array([(value, 0.0, 0.0) for value in x])
 
 
-def examine_with_accidents(molecule: Molecule, options: ValidityOptions) -> Findings:
+def examine_with_accidents(molecule: Molecule, options: ValidityOptions) -> Examined:
     accident(int(molecule[0][0]))
     return examine(molecule, options)
 

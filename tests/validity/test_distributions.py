@@ -2,13 +2,19 @@ from __future__ import annotations
 
 import pytest
 
+from gschnet_pyg.contracts import Comparison, Rate, RingStatistics
 from gschnet_pyg.validity.checks import ValidityOptions
-from gschnet_pyg.validity.distributions import Distributions, compare, jensen_shannon, ring_statistics
-from gschnet_pyg.validity.judging import judge
+from gschnet_pyg.validity.distributions import compare, jensen_shannon, ring_statistics
+from gschnet_pyg.validity.judging import judge_all
+from gschnet_pyg.validity.tally import Tally
 from tests.validity.molecules import embed, without
 
-METHANE, BENZENE = (judge(*embed(smiles), ValidityOptions()) for smiles in ("C", "c1ccccc1"))
-METHYL = judge(*without(embed("C"), 4), ValidityOptions())
+METHYL = without(embed("C"), 4)
+
+
+def tally(*smiles: str) -> Tally:
+    """Of these molecules and a radical."""
+    return judge_all([*map(embed, smiles), METHYL], ValidityOptions(), workers=0, progress=False).tally
 
 
 def test_equal_histograms_do_not_diverge() -> None:
@@ -29,46 +35,59 @@ def test_nothing_cannot_be_compared() -> None:
 
 
 def test_valid_molecules_are_counted() -> None:
-    found = Distributions.of([METHANE, METHANE, BENZENE, METHYL])
-    assert found.molecules == 3
-    assert found.atom_counts == {"5": 2, "12": 1}
-    assert found.atom_types == {"C": 8, "H": 14}
-    assert found.ring_sizes == {"6": 1}
-    assert {pair: sum(bins.values()) for pair, bins in found.bond_lengths.items()} == {"C-C": 6, "C-H": 14}
-    assert list(found.bond_lengths["C-C"]) in (["1.38"], ["1.40"], ["1.38", "1.40"])
+    found = compare(tally("C", "C", "c1ccccc1"), None)
+    assert (found.molecules, found.reference_molecules) == (3, None)
+    assert found.atom_counts.generated == {"5": 2, "12": 1}
+    assert found.atom_types == Comparison({"C": 8, "H": 14}, None, None)
+    assert found.ring_sizes.generated == {"6": 1}
+    bonds = {pair: sum(each.generated.values()) for pair, each in found.bond_lengths.types.items()}
+    assert bonds == {"C-H": 14, "C-C": 6}
+    assert list(bonds) == ["C-H", "C-C"]  # the most frequent ones first
+    assert list(found.bond_lengths.types["C-C"].generated) in (["1.38"], ["1.40"], ["1.38", "1.40"])
+    assert found.dihedrals.types == {"C-C-C-C": Comparison({"0": 6}, None, None)}
+    assert found.bond_lengths.divergence is found.angles.divergence is None
 
 
 def test_comparison_covers_what_only_one_side_has() -> None:
-    found = compare(Distributions.of([METHANE]), Distributions.of([BENZENE]))
-    assert found["atom_counts"]["divergence"] == 1
-    assert found["ring_sizes"] == {"generated": {}, "reference": {"6": 1}, "divergence": None}
-    assert found["bond_lengths"]["C-C"]["generated"] == {}
-    assert 0 < found["atom_types"]["divergence"] < 1
+    found = compare(tally("C"), tally("c1ccccc1"))
+    assert found.reference_molecules == 1
+    assert found.atom_counts.divergence == 1
+    assert found.ring_sizes == Comparison({}, {"6": 1}, None)
+    assert found.bond_lengths.types["C-C"].generated == {}
+    assert found.atom_types.divergence is not None
+    assert 0 < found.atom_types.divergence < 1
+    assert found.dihedrals.divergence is None
 
 
-def test_without_a_reference_the_own_counts_stand_alone() -> None:
-    found = compare(Distributions.of([METHANE]), None)
-    assert found["atom_types"] == {"generated": {"C": 1, "H": 4}, "reference": None, "divergence": None}
+def test_a_set_does_not_diverge_from_itself() -> None:
+    found = compare(tally("CCO", "CC(N)C=O"), tally("CC(N)C=O", "CCO"))
+    for each in (found.atom_counts, found.atom_types, found.bond_lengths, found.angles, found.dihedrals):
+        assert each.divergence == pytest.approx(0, abs=1e-12)
+
+
+def test_types_count_by_their_number_in_the_reference() -> None:
+    """Those that only one of the two has say nothing of the geometry."""
+    found = compare(tally("CCO"), tally("CO", "CN", "CO")).bond_lengths
+    divergence = {elements: each.divergence for elements, each in found.types.items()}
+    assert divergence["C-C"] is divergence["C-N"] is None
+    number = {"C-H": 9, "O-H": 2, "C-O": 2}
+    assert found.divergence == pytest.approx(sum(number[each] * (divergence[each] or 0) for each in number) / 13)
+    assert list(found.types)[-1] == "C-C"
 
 
 def test_rings_are_counted_by_size() -> None:
-    bicyclobutane, cubane, cycloheptane = (
-        judge(*embed(smiles), ValidityOptions()) for smiles in ("C1C2C1C2", "C12C3C4C1C5C2C3C45", "C1CCCCCC1")
-    )
-    found = ring_statistics([METHANE, BENZENE, METHYL, bicyclobutane, cubane, cycloheptane])
+    found = ring_statistics(tally("C", "c1ccccc1", "C1C2C1C2", "C12C3C4C1C5C2C3C45", "C1CCCCCC1"), None)
     assert list(found) == ["3", "4", "5", "6", "other"]
-    assert {size: entry["rings"] for size, entry in found.items()} == {"3": 2, "4": 6, "5": 0, "6": 1, "other": 1}
-    assert found["3"] == {"rings": 2, "per_molecule": 0.4, "molecules": {"value": 0.2, "count": 1, "of": 5}}
-    assert found["5"]["molecules"] == {"value": 0, "count": 0, "of": 5}
+    assert {size: entry.rings for size, entry in found.items()} == {"3": 2, "4": 6, "5": 0, "6": 1, "other": 1}
+    assert found["3"] == RingStatistics(2, 0.4, Rate(1, 5))
+    assert found["5"].molecules == Rate(0, 5)
 
 
-def test_rings_of_the_sizes_asked_for() -> None:
-    assert {size: entry["rings"] for size, entry in ring_statistics([BENZENE], sizes=(5,)).items()} == {
-        "5": 0, "other": 1,
-    }  # fmt: skip
+def test_rings_of_the_reference_stand_beside() -> None:
+    found = ring_statistics(tally("C"), tally("C1CC1C2CC2", "C1CCCCCCC1", "C"))
+    assert found["3"] == RingStatistics(0, 0, Rate(0, 1), Rate(1, 3))
+    assert found["other"].reference_molecules == Rate(1, 3)
 
 
 def test_no_valid_molecule_has_no_rings() -> None:
-    assert ring_statistics([METHYL])["6"] == {
-        "rings": 0, "per_molecule": 0, "molecules": {"value": 0, "count": 0, "of": 0},
-    }  # fmt: skip
+    assert ring_statistics(tally(), None)["6"] == RingStatistics(0, 0, Rate(0, 0))

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+import weakref
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
-from gschnet_pyg.validity.checks import Stereo, ValidityOptions, examine, hill_formula
-from gschnet_pyg.validity.judging import judge, judge_all
+from gschnet_pyg.bonds import smiles_fingerprint
+from gschnet_pyg.validity.checks import Molecule, Stereo, ValidityOptions, examine, hill_formula
+from gschnet_pyg.validity.judging import Judgement, judge, judge_all
+from gschnet_pyg.validity.metrics import summarise
+from gschnet_pyg.validity.pool import CHUNK
+from tests.validity.judgements import judgement_of
 from tests.validity.molecules import DIES, HANGS, embed, examine_with_accidents, line, without
 
 OPTIONS = ValidityOptions()
@@ -31,10 +36,7 @@ def test_a_good_molecule() -> None:
     assert verdict.n_atoms == verdict.n_stable_atoms == 9
     assert verdict.edm_smiles is not None
     assert verdict.ring_sizes == ()
-    assert {pair: len(lengths) for pair, lengths in verdict.bond_lengths.items()} == {
-        "C-C": 1, "C-H": 5, "C-O": 1, "O-H": 1,
-    }  # fmt: skip
-    assert verdict.bond_lengths["C-C"][0] == pytest.approx(1.52, abs=0.02)
+    assert verdict.n_clashes == 0
 
 
 def test_rings_are_symmetric() -> None:
@@ -47,7 +49,7 @@ def test_a_radical_fails_but_its_other_atoms_are_stable() -> None:
     assert (verdict.smiles, verdict.failure) == (None, "radical")
     assert not verdict.is_stable
     assert verdict.n_stable_atoms == 7
-    assert verdict.bond_lengths == {}
+    assert verdict.n_clashes is None
 
 
 @pytest.mark.parametrize("molecule", [line((6, 0.0), (8, np.nan)), line((6, 0.0), (122, 1.2)), line((0, 0.0))])
@@ -65,8 +67,20 @@ def test_a_molecule_without_atoms() -> None:
 @pytest.mark.parametrize("workers", [0, 1, 2])
 def test_many_are_judged_as_one_is(workers: int) -> None:
     molecules = [ETHANOL, without(ETHANOL, 8), embed("c1ccccc1"), line((6, 0.0), (6, 9.0))] * 20
-    expected = [judge(*molecule, OPTIONS) for molecule in molecules]
-    assert judge_all(iter(molecules), OPTIONS, workers=workers, progress=False) == expected
+    expected = tuple(judge(*molecule, OPTIONS) for molecule in molecules)
+    judgement = judge_all(iter(molecules), OPTIONS, workers=workers, progress=False)
+    assert judgement.verdicts == expected
+    assert judgement.tally.formulas == {"C2H6O": 20, "C6H6": 20}
+    assert judgement.tally.groups["aliphatic hydroxyl groups"] == judgement.tally.groups["benzene rings"] == 20
+    for row, smiles in enumerate(["CCO", None, "c1ccccc1", None]):
+        bits = judgement.fingerprints.take(np.array([row])).bits
+        assert bits.tolist() == ([] if smiles is None else np.flatnonzero(smiles_fingerprint(smiles)).tolist())
+
+
+def test_no_molecules() -> None:
+    judgement = judge_all([], OPTIONS)
+    assert judgement == Judgement.empty()
+    assert len(judgement.fingerprints) == 0
 
 
 def test_a_molecule_that_hangs_or_kills_its_worker_is_judged_by_edm_alone() -> None:
@@ -74,12 +88,62 @@ def test_a_molecule_that_hangs_or_kills_its_worker_is_judged_by_edm_alone() -> N
     hanging, deadly = (np.concatenate([[kind], z[1:]]) for kind in (HANGS, DIES))
     molecules = [ETHANOL, (hanging, pos), ETHANOL, (deadly, pos), ETHANOL]
     begin = time.monotonic()
-    verdicts = judge_all(molecules, ValidityOptions(timeout=1), workers=1, examine_one=examine_with_accidents)
+    judgement = judge_all(molecules, ValidityOptions(timeout=1), workers=1, examine_one=examine_with_accidents)
+    verdicts = judgement.verdicts
     assert time.monotonic() - begin < 20
     assert [verdict.failure for verdict in verdicts] == [None, "timeout", None, "crash", None]
     assert [verdict.n_atoms for verdict in verdicts] == [9] * 5
     assert verdicts[1].n_stable_atoms == len(z) - 5  # the carbon replaced, three hydrogens and its neighbour lack bonds
     assert verdicts[1].smiles is None
+    assert judgement.tally.molecules == 3
+    report = summarise(judgement, options=OPTIONS)
+    assert (report.timeouts, report.to_json()["timeouts"]) == (1, 1)
+    assert report.failures == {"timeout": 1, "crash": 1}
+
+
+TWO_WATERS = np.concatenate([np.array(embed("O")[1]), np.array(embed("O")[1]) + 9])
+
+
+@pytest.mark.parametrize(
+    ("reason", "molecule"),
+    [
+        ("empty", (np.zeros(0, int), np.zeros((0, 3)))),
+        ("bad_coordinates", line((1, 0.0), (1, np.inf))),
+        ("bad_coordinates", line((6, 0.0), (8, 0.3))),
+        ("unknown_element", line((0, 0.0), (1, 0.9))),
+        ("disconnected", (np.tile(embed("O")[0], 2), TWO_WATERS)),
+        ("bond_orders", embed("C[NH3+]")),
+        ("iterations", embed("c1ccc2ccccc2c1")),
+        ("sanitisation", embed("C[N+](=O)[O-]")),
+        ("radical", embed("[CH3]")),
+        ("timeout", (np.array([HANGS, 1, 1]), embed("O")[1])),
+        ("crash", (np.array([DIES, 1, 1]), embed("O")[1])),
+    ],
+)
+def test_every_reason_why_a_molecule_is_not_valid(reason: str, molecule: Molecule) -> None:
+    options = ValidityOptions(timeout=1, max_iterations=1 if reason == "iterations" else 10_000)
+    judgement = judge_all([molecule], options, workers=1, examine_one=examine_with_accidents)
+    assert [verdict.failure for verdict in judgement.verdicts] == [reason]
+    assert summarise(judgement, options=options).failures == {reason: 1}
+
+
+def test_what_was_never_finished_fails_as_unfinished() -> None:
+    assert summarise(judgement_of([]), options=OPTIONS, requested=2).failures == {"unfinished": 2}
+
+
+def test_molecules_are_taken_as_workers_need_them() -> None:
+    """Whoever judges very many molecules need not hold them."""
+    alive: list[weakref.ref] = []
+
+    def made() -> Iterator[Molecule]:
+        for number in range(600):
+            z = ETHANOL[0].copy()
+            alive.append(weakref.ref(z))
+            if number % 50 == 0:
+                assert sum(each() is not None for each in alive) <= 2 * 2 * CHUNK + CHUNK
+            yield z, ETHANOL[1]
+
+    assert len(judge_all(made(), OPTIONS, workers=2, progress=False).verdicts) == 600
 
 
 def test_wrong_shapes_name_the_molecule() -> None:

@@ -3,12 +3,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from gschnet_pyg.validity import pool
-from gschnet_pyg.validity.pool import CHUNK, Lost, map_in_workers
+from gschnet_pyg.validity.pool import CHUNK, Lost, each_in_workers, map_in_workers
 from tests.validity.molecules import DIES, EATS_MEMORY, HANGS, RAISES, accident
 
 
@@ -33,6 +34,32 @@ def modules_loaded(_: object) -> set[str]:
 @pytest.mark.parametrize("n_items", [0, 1, CHUNK, 5 * CHUNK + 3])
 def test_results_keep_the_order_of_the_items(n_items: int) -> None:
     assert list(map_in_workers(abs, range(-n_items, 0), workers=2, timeout=30)) == list(range(n_items, 0, -1))
+
+
+def test_items_are_taken_as_workers_need_them() -> None:
+    taken = done = 0
+
+    def items() -> Iterator[int]:
+        nonlocal taken
+        for number in range(50 * CHUNK):
+            taken += 1
+            yield number
+
+    for _ in each_in_workers(abs, items(), workers=2, timeout=30):
+        done += 1
+        assert taken - done <= 2 * 2 * CHUNK
+    assert taken == done == 50 * CHUNK
+
+
+def test_what_others_find_does_not_wait_for_one_that_hangs() -> None:
+    """The rest of its own chunk is done by the worker that takes the place of the lost one."""
+    items = [HANGS, *range(-1, -6 * CHUNK, -1)]
+    found = list(each_in_workers(accident, items, workers=2, timeout=3))
+    place = [index for index, _, _ in found].index(0)
+    assert found[place] == (0, HANGS, Lost.TIMEOUT)
+    assert sorted(index for index, _, _ in found[:place]) == list(range(CHUNK, 6 * CHUNK))
+    assert sorted(index for index, _, _ in found[place + 1 :]) == list(range(1, CHUNK))
+    assert all(item == outcome for index, item, outcome in found if index)
 
 
 def test_few_items_start_few_workers(started: list[pool._Worker]) -> None:
@@ -93,7 +120,7 @@ def test_a_worker_that_cannot_start_is_an_error(monkeypatch: pytest.MonkeyPatch)
 def test_workers_do_not_load_torch() -> None:
     (loaded,) = map_in_workers(modules_loaded, [None], workers=1, timeout=30)
     assert "gschnet_pyg.validity.checks" in loaded
-    assert "torch" not in loaded
+    assert not {"torch", "pandas", "matplotlib"} & loaded
 
 
 def test_a_script_needs_no_main_guard(tmp_path: Path) -> None:

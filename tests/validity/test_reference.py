@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gschnet_pyg.contracts import Verdict
+from gschnet_pyg.contracts import Rate, ReferenceSummary, Verdict
 from gschnet_pyg.validity import reference as module
 from gschnet_pyg.validity.checks import ValidityOptions
 from gschnet_pyg.validity.rates import rdkit_rates
 from gschnet_pyg.validity.reference import Reference, classify, judge_reference
+from tests.validity.judgements import judgement_of
 from tests.validity.molecules import embed, without
 
 OPTIONS = ValidityOptions()
@@ -51,8 +53,13 @@ def test_reference_molecules_are_judged_once(molecules: Flat, judged: list[int],
     assert first == second
     assert judged == [3]
     assert first.smiles == ("C", "CO", None)
-    assert first.describe()["valid"] == {"value": pytest.approx(2 / 3), "count": 2, "of": 3}
-    assert first.distributions.molecules == 2
+    assert first.describe() == ReferenceSummary(3, None, Rate(2, 3), first.edm)
+    assert first.tally.molecules == 2
+    assert len(first.fingerprints) == 3
+    assert first.fingerprints.counts[2] == 0
+    assert judge_reference(molecules, OPTIONS, cache=tmp_path, workers=0, force=True) == first
+    assert judged == [3, 3]
+    assert [path.suffix for path in tmp_path.iterdir()] == [".npz"]
 
 
 def test_other_molecules_options_or_no_cache_are_judged_anew(
@@ -67,12 +74,17 @@ def test_other_molecules_options_or_no_cache_are_judged_anew(
     assert radicals.smiles == ("C", "CO", "[CH3]")
 
 
+@pytest.mark.parametrize("spoil", [lambda content: content[:50], lambda content: b"", lambda content: b"{}"])
 def test_a_damaged_cache_is_made_again(
-    molecules: Flat, judged: list[int], tmp_path: Path, caplog: pytest.LogCaptureFixture
+    molecules: Flat,
+    judged: list[int],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    spoil: Callable[[bytes], bytes],
 ) -> None:
     first = judge_reference(molecules, OPTIONS, cache=tmp_path, workers=0)
     (path,) = tmp_path.iterdir()
-    path.write_text(path.read_text()[:50])
+    path.write_bytes(spoil(path.read_bytes()))
     with caplog.at_level(logging.WARNING):
         assert judge_reference(molecules, OPTIONS, cache=tmp_path, workers=0) == first
     assert judged == [3, 3]
@@ -94,7 +106,7 @@ def verdict(smiles: str | None) -> Verdict:
 
 
 GENERATED = [verdict(smiles) for smiles in ("CC", "C", None, "C", "CCC", "CCCC", "CCCC", "CC")]
-KNOWN = Reference.of([verdict(smiles) for smiles in ("C", "CC", None)], OPTIONS).with_seen([0, 2])
+KNOWN = Reference.of(judgement_of(verdict(smiles) for smiles in ("C", "CC", None)), OPTIONS).with_seen([0, 2])
 
 
 def test_classes_of_molecules() -> None:

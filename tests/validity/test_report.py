@@ -13,28 +13,31 @@ from gschnet_pyg.validity.checks import ValidityOptions
 from gschnet_pyg.validity.metrics import summarise
 from gschnet_pyg.validity.reference import Reference
 from gschnet_pyg.validity.report import render, save_report
+from tests.validity.judgements import judgement_of
 
 OPTIONS = ValidityOptions()
 
 
 def valid(smiles: str, formula: str = "CH4", **fields: object) -> Verdict:
-    verdict = Verdict(formula, smiles, None, 5, 5, smiles, bond_lengths={"C-H": (1.09,) * 4})
+    verdict = Verdict(formula, smiles, None, 5, 5, smiles, n_clashes=0)
     return replace(verdict, **fields)  # type: ignore[arg-type]
 
 
 BROKEN = Verdict("CH3", None, "radical", 4, 3, "[CH3]")
-VERDICTS = [valid("C"), valid("C"), valid("CC"), valid("CCC"), BROKEN, replace(BROKEN, failure="timeout")]
+JUDGEMENT = judgement_of(
+    [valid("C"), valid("C"), valid("CC"), valid("CCC", n_clashes=2), BROKEN, replace(BROKEN, failure="timeout")]
+)
 
 
 @pytest.fixture
 def reference() -> Reference:
     """Ethane was trained on, propane kept for the test."""
-    return Reference.of([valid("CC"), valid("CCC"), BROKEN], OPTIONS).with_seen([0, 2])
+    return Reference.of(judgement_of([valid("CC"), valid("CCC"), BROKEN]), OPTIONS).with_seen([0, 2])
 
 
 @pytest.fixture
 def report(reference: Reference) -> ValidityReport:
-    return summarise(VERDICTS, options=OPTIONS, requested=10, reference=reference)
+    return summarise(JUDGEMENT, options=OPTIONS, requested=10, reference=reference)
 
 
 def test_rates_are_over_requested_molecules(report: ValidityReport) -> None:
@@ -48,11 +51,25 @@ def test_rates_are_over_requested_molecules(report: ValidityReport) -> None:
 
 def test_failures_and_valid_molecules_add_up(report: ValidityReport) -> None:
     assert report.failures == {"unfinished": 4, "radical": 1, "timeout": 1}
+    assert report.timeouts == 1
     assert sum(report.failures.values()) + report.rdkit["valid"].count == report.requested  # type: ignore[union-attr]
 
 
+def test_clashes_are_counted_in_molecules(report: ValidityReport) -> None:
+    assert (report.geometry.clashes, report.geometry.reference_clashes) == (Rate(1, 4), Rate(0, 2))
+
+
+def test_the_most_frequent_molecules(report: ValidityReport) -> None:
+    assert [(each.smiles, each.count, each.reference) for each in report.chemistry.frequent] == [
+        ("C", 2, 0), ("CC", 1, 1), ("CCC", 1, 1),
+    ]  # fmt: skip
+    alone = summarise(JUDGEMENT, options=OPTIONS).chemistry
+    assert [each.reference for each in alone.frequent] == [None] * 3
+    assert alone.similarity is None
+
+
 def test_a_plain_file_requested_what_it_holds() -> None:
-    report = summarise(VERDICTS, options=OPTIONS)
+    report = summarise(JUDGEMENT, options=OPTIONS)
     assert report.requested == report.finished == 6
     assert "unfinished" not in report.failures
     assert report.rdkit["unseen"] is None
@@ -60,12 +77,12 @@ def test_a_plain_file_requested_what_it_holds() -> None:
 
 
 def test_without_a_split_all_of_the_reference_counts_as_seen(reference: Reference) -> None:
-    report = summarise(VERDICTS, options=OPTIONS, reference=replace(reference, seen=None))
+    report = summarise(JUDGEMENT, options=OPTIONS, reference=replace(reference, seen=None))
     assert report.rdkit["unseen"] == report.rdkit["novel"] == Rate(1, 6)
 
 
 def test_nothing_finished() -> None:
-    report = summarise([], options=OPTIONS, requested=5)
+    report = summarise(judgement_of([]), options=OPTIONS, requested=5)
     assert report.rdkit["valid"] == Rate(0, 5)
     assert report.edm["atom_stable"].value == 0
     assert report.failures == {"unfinished": 5}
@@ -74,9 +91,9 @@ def test_nothing_finished() -> None:
 
 def test_counts_that_contradict_are_refused(reference: Reference) -> None:
     with pytest.raises(ValueError, match="only 3 were requested"):
-        summarise(VERDICTS, options=OPTIONS, requested=3)
+        summarise(JUDGEMENT, options=OPTIONS, requested=3)
     with pytest.raises(ValueError, match="other options"):
-        summarise(VERDICTS, options=ValidityOptions(stereo="ignore"), reference=reference)
+        summarise(JUDGEMENT, options=ValidityOptions(stereo="ignore"), reference=reference)
 
 
 def test_the_json_has_the_agreed_form(report: ValidityReport, tmp_path: Path) -> None:
@@ -94,7 +111,7 @@ def test_the_json_has_the_agreed_form(report: ValidityReport, tmp_path: Path) ->
     )
     assert [verdict["smiles"] for verdict in content["verdicts"]] == ["C", "C", "CC", "CCC", None, None]
     assert list(path.parent.iterdir()) == [path]
-    assert json.loads(json.dumps(summarise(VERDICTS, options=OPTIONS).to_json()))["rdkit"]["novel"] is None
+    assert json.loads(json.dumps(summarise(JUDGEMENT, options=OPTIONS).to_json()))["rdkit"]["novel"] is None
 
 
 def printed(report: ValidityReport) -> str:
@@ -116,6 +133,6 @@ def test_the_table_shows_every_denominator_and_the_options(report: ValidityRepor
 
 
 def test_the_table_without_a_reference() -> None:
-    text = printed(summarise(VERDICTS, options=OPTIONS))
+    text = printed(summarise(JUDGEMENT, options=OPTIONS))
     assert "no reference" in text
     assert "unfinished" not in text

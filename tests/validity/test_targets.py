@@ -17,6 +17,7 @@ from gschnet_pyg.validity.judging import judge
 from gschnet_pyg.validity.metrics import summarise
 from gschnet_pyg.validity.report import render
 from gschnet_pyg.validity.targets import MAX_DISTINCT, RANGES, Target, compare_targets
+from tests.validity.judgements import judgement_of
 from tests.validity.molecules import embed, without
 
 OPTIONS = ValidityOptions()
@@ -255,7 +256,7 @@ def comparisons() -> tuple[TargetComparison, ...]:
 
 
 def test_the_json_is_finite_and_keeps_the_pairs(comparisons: tuple[TargetComparison, ...]) -> None:
-    report = summarise(VERDICTS, options=OPTIONS, targets=comparisons)
+    report = summarise(judgement_of(VERDICTS), options=OPTIONS, targets=comparisons)
     content = json.loads(json.dumps(report.to_json(), allow_nan=False))
     gap, atoms, composition, _, alpha = content["targets"]
     assert content == report.to_json()
@@ -267,12 +268,12 @@ def test_the_json_is_finite_and_keeps_the_pairs(comparisons: tuple[TargetCompari
     assert composition["pairs"][2] == ["C2H6O", "CH4"]
     assert alpha["reason"].startswith("Additive gives no alpha")
     assert alpha["overall"] is None
-    assert summarise(VERDICTS, options=OPTIONS).to_json()["targets"] == []
+    assert summarise(judgement_of(VERDICTS), options=OPTIONS).to_json()["targets"] == []
 
 
 def printed(comparisons: tuple[TargetComparison, ...]) -> str:
     file = io.StringIO()
-    Console(file=file, width=80).print(render(summarise(VERDICTS, options=OPTIONS, targets=comparisons)))
+    Console(file=file, width=80).print(render(summarise(judgement_of(VERDICTS), options=OPTIONS, targets=comparisons)))
     return file.getvalue()
 
 
