@@ -68,7 +68,7 @@ def draw(item: Molecule | str, options: PerceptionOptions) -> Drawn:
 
 
 def _draw_valid(mol: Chem.Mol) -> str:
-    mol = rdMolDraw2D.PrepareMolForDrawing(mol, addChiralHs=False)
+    mol = rdMolDraw2D.PrepareMolForDrawing(mol, addChiralHs=False, forceCoords=True)
     return _svg(mol, {})
 
 

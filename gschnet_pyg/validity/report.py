@@ -13,15 +13,9 @@ from rich.text import Text
 
 from gschnet_pyg.contracts import Rate, ValidityReport
 from gschnet_pyg.files import replace_file
+from gschnet_pyg.validity.published import PUBLISHED_EDM
 from gschnet_pyg.validity.tables import plain_table, rate_text
 from gschnet_pyg.validity.target_tables import target_tables
-
-PUBLISHED_EDM: dict[str, tuple[float, float, float, float]] = {
-    "QM9 itself": (99.0, 95.2, 97.7, 97.7),
-    "G-SchNet": (95.7, 68.1, 85.5, 80.3),
-    "EDM": (98.7, 82.0, 91.9, 90.7),
-}
-"""% of 10,000 samples each: atom stable, molecule stable, valid, valid and unique (Hoogeboom et al., ICML 2022)."""
 
 _RDKIT = {
     "valid": "valid",
