@@ -143,7 +143,11 @@ class Section:
     key: str
     title: str
     blocks: Sequence[Block]
-    intro: str = ""
+
+    @property
+    def anchor(self) -> tuple[str, str]:
+        """For the page's navigation."""
+        return self.key, self.title
 
 
 def scale(bars: Sequence[Bar]) -> float:
