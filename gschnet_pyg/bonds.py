@@ -85,15 +85,32 @@ def perceive(z: np.ndarray, pos: np.ndarray, *, options: PerceptionOptions) -> P
     if failure := _objection(z, pos):
         return Perceived(None, failure)
     with rdBase.BlockLogs():
-        skeleton = _skeleton(z, pos)
-        if len(Chem.GetMolFrags(skeleton)) > 1:
+        bonded = skeleton(z, pos)
+        if len(Chem.GetMolFrags(bonded)) > 1:
             return Perceived(None, "disconnected")
         attempts = []
         for charge in options.charges:
-            attempts.append(_with_bond_orders(skeleton, charge, options))
+            attempts.append(_with_bond_orders(bonded, charge, options))
             if attempts[-1].mol is not None:
                 return attempts[-1]
     return attempts[0]
+
+
+def skeleton(z: np.ndarray, pos: np.ndarray) -> Chem.Mol:
+    """Molecule with bonds but no bond orders, not sanitised: what is known of one that is not valid too.
+
+    Args:
+        z: ``[N]`` atomic numbers, 1 to 118.
+        pos: ``[N, 3]`` Å, finite.
+    """
+    mol = Chem.RWMol()
+    for number in z.tolist():
+        mol.AddAtom(Chem.Atom(number))
+    conformer = Chem.Conformer(len(z))
+    conformer.SetPositions(np.ascontiguousarray(pos))
+    mol.AddConformer(conformer)
+    rdDetermineBonds.DetermineConnectivity(mol)
+    return mol.GetMol()
 
 
 def canonical_smiles(mol: Chem.Mol, *, stereo: bool = True) -> str:
@@ -200,18 +217,6 @@ def _objection(z: np.ndarray, pos: np.ndarray) -> str | None:
     distance = np.linalg.norm(pos[:, None] - pos, axis=-1)
     np.fill_diagonal(distance, np.inf)
     return "bad_coordinates" if distance.min() < MIN_DISTANCE else None
-
-
-def _skeleton(z: np.ndarray, pos: np.ndarray) -> Chem.Mol:
-    """Molecule with bonds but no bond orders."""
-    mol = Chem.RWMol()
-    for number in z.tolist():
-        mol.AddAtom(Chem.Atom(number))
-    conformer = Chem.Conformer(len(z))
-    conformer.SetPositions(np.ascontiguousarray(pos))
-    mol.AddConformer(conformer)
-    rdDetermineBonds.DetermineConnectivity(mol)
-    return mol.GetMol()
 
 
 def _with_bond_orders(skeleton: Chem.Mol, charge: int, options: PerceptionOptions) -> Perceived:

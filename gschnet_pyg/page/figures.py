@@ -1,0 +1,167 @@
+"""Plots of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
+
+from gschnet_pyg.contracts import Histogram
+from gschnet_pyg.page.svg import COLOURS, STYLE, inline_svg
+
+WIDE, SMALL = (4.4, 2.6), (2.2, 1.5)
+"""Inches of a plot and of one of several small ones; letters are of one size in both."""
+
+_MOST_POINTS = 1500
+_TAIL = 0.01  # of a histogram that may lie beyond the axis
+
+
+@dataclass(frozen=True)
+class Series:
+    """One histogram of a plot.
+
+    Attributes:
+        kind: ``generated``, ``reference`` or ``third``: which colour it has.
+        label: for the legend.
+        histogram: lower edge of a bin -> how many.
+    """
+
+    kind: str
+    label: str
+    histogram: Histogram
+
+
+def histograms(
+    series: Sequence[Series],
+    bin_width: float,
+    xlabel: str,
+    *,
+    size: tuple[float, float] = WIDE,
+    centred: bool = False,
+    limits: tuple[float, float] | None = None,
+) -> Markup:
+    """Shares of each series in percent, the generated one filled.
+
+    Args:
+        series: with counts, each of its own total.
+        bin_width: of all.
+        xlabel: quantity and unit.
+        size: inches.
+        centred: bins around their values, for whole numbers.
+        limits: of the axis; from the counts by default, without the last hundredth where it is far away.
+    """
+    low, high = limits or _limits([each.histogram for each in series], bin_width)
+    edges = low + bin_width * np.arange(round((high - low) / bin_width) + 1)
+    small = size == SMALL
+    with rc_context(STYLE):
+        figure, axes = _figure(size)
+        beyond = []
+        for each in series:
+            total = sum(each.histogram.values())
+            shares, outside = _shares(each.histogram, edges, bin_width)
+            if total and outside >= 0.5 / total:
+                beyond.append((each.kind, outside))
+            _stairs(axes, shares, edges - (bin_width / 2 if centred else 0), each.kind)
+        axes.set_ylim(0, None)
+        axes.set_xlim(edges[0] - (bin_width / 2 if centred else 0), edges[-1] - (bin_width / 2 if centred else 0))
+        axes.locator_params(axis="y", nbins=3 if small else 4)
+        axes.locator_params(axis="x", nbins=4 if small else 7, integer=centred)
+        if not small:
+            axes.set_ylabel("share, %")
+        axes.set_xlabel(xlabel)
+        for row, (kind, share) in enumerate(beyond):
+            text = f"{100 * share:.1f} % beyond →"
+            axes.text(1, 0.96 - 0.1 * row, text, transform=axes.transAxes, ha="right", va="top", fontsize=8,
+                      color=COLOURS[kind])  # fmt: skip
+        return inline_svg(figure)
+
+
+def scatter(
+    pairs: Sequence[tuple[float, float]], means: Sequence[tuple[float, float, float]], xlabel: str, ylabel: str
+) -> Markup:
+    """Targets and what was reached: molecules, the means of their groups, and the line where they should be.
+
+    Args:
+        pairs: target and reached, of each molecule; of very many a regular choice.
+        means: target, mean and deviation of each group.
+        xlabel, ylabel: quantity and unit.
+    """
+    points = np.array(pairs, dtype=np.float64).reshape(-1, 2)
+    points = points[:: -(-len(points) // _MOST_POINTS)]
+    with rc_context(STYLE):
+        figure, axes = _figure((4.4, 3.4))
+        low, high = points.min(), points.max()
+        axes.plot([low, high], [low, high], color=COLOURS["reference"], lw=1, ls=(0, (4, 3)), zorder=1)
+        # one path of dots, a fifth as long as a mark for each
+        dots = Path(np.repeat(points, 2, axis=0), np.tile([Path.MOVETO, Path.LINETO], len(points)).tolist())
+        axes.add_patch(PathPatch(dots, fill=False, ec=COLOURS["generated"], lw=3.4, capstyle="round", alpha=0.35))
+        for target, mean, deviation in means:
+            axes.plot([target, target], [mean - deviation, mean + deviation], color=COLOURS["ink"], lw=1.1, zorder=3)
+            axes.plot([target], [mean], "o", ms=4.5, mfc=COLOURS["ink"], mec="none", zorder=3)
+        axes.margins(0.04)
+        axes.autoscale_view()
+        axes.set_xlabel(xlabel)
+        axes.set_ylabel(ylabel)
+        axes.locator_params(nbins=6)
+        return inline_svg(figure)
+
+
+def _figure(size: tuple[float, float]) -> tuple[Figure, Axes]:
+    """Margins in inches, so that all plots of a size align."""
+    width, height = size
+    left, bottom, right, top = (0.3, 0.36, 0.06, 0.08) if size == SMALL else (0.52, 0.46, 0.1, 0.1)
+    figure = Figure(figsize=size, frameon=False)
+    axes = figure.add_axes(
+        (left / width, bottom / height, (width - left - right) / width, (height - bottom - top) / height)
+    )
+    axes.patch.set_visible(False)
+    axes.xaxis.labelpad = axes.yaxis.labelpad = 3
+    return figure, axes
+
+
+def _stairs(axes: Axes, shares: np.ndarray, edges: np.ndarray, kind: str) -> None:
+    colour = COLOURS[kind]
+    if kind == "generated":
+        axes.stairs(100 * shares, edges, fill=True, color=colour, alpha=0.28, lw=0)
+    axes.stairs(100 * shares, edges, color=colour, lw=1.5 if kind == "generated" else 1.2)
+
+
+def _shares(histogram: Histogram, edges: np.ndarray, bin_width: float) -> tuple[np.ndarray, float]:
+    """Of all counts in each bin, and outside of the edges."""
+    total = sum(histogram.values())
+    shares = np.zeros(len(edges) - 1)
+    inside = 0
+    for edge, number in histogram.items():
+        place = round((float(edge) - edges[0]) / bin_width)
+        if 0 <= place < len(shares):
+            shares[place] += number / total
+            inside += number
+    return shares, (1 - inside / total) if total else 0.0
+
+
+def _limits(found: Sequence[Mapping[str, int]], bin_width: float) -> tuple[float, float]:
+    """Edges of all counts, but for a tail of which a longer axis would show next to nothing."""
+    lows, highs, ends = [], [], []
+    for histogram in found:
+        if not histogram:
+            continue
+        bins = sorted((float(edge), number) for edge, number in histogram.items())
+        places = np.array([edge for edge, _ in bins])
+        reached = np.cumsum([number for _, number in bins]) / sum(histogram.values())
+        lows.append(places[np.searchsorted(reached, _TAIL / 4)])
+        highs.append(places[np.searchsorted(reached, 1 - _TAIL)])
+        ends.append((places[0], places[-1]))
+    if not ends:
+        return 0.0, bin_width
+    first, last = min(end[0] for end in ends), max(end[1] for end in ends)
+    low, high = min(lows), max(highs)
+    room = 0.5 * (high - low) + 4 * bin_width
+    low, high = (first if low - first < room else low), (last if last - high < room else high)
+    return low, high + bin_width
