@@ -12,7 +12,6 @@ import numpy as np
 from gschnet_pyg.contracts import ValidityReport
 from gschnet_pyg.data.annotating import copy_rows, write_back
 from gschnet_pyg.errors import DataError
-from gschnet_pyg.page import PageEntry, write_page
 from gschnet_pyg.run.metadata import stored_metadata
 from gschnet_pyg.validity.checks import Molecule
 from gschnet_pyg.validity.rates import MoleculeClasses
@@ -97,6 +96,8 @@ def write_html(judged: Sequence[Judged], path: Path, *, gallery: int = 1000, pro
     Raises:
         DataError: if the page cannot be written.
     """
+    from gschnet_pyg.page.writing import PageEntry, write_page  # matplotlib takes its time
+
     names = distinct_names([each.path for each in judged])
     entries = [
         PageEntry(name, each.report, each.molecules, each.classes) for name, each in zip(names, judged, strict=True)
