@@ -36,14 +36,15 @@ demo: setup ## train on the built-in molecules, generate 200 and judge them: abo
 	@rm -f runs/demo/molecules.db
 	@$(BIN)/gschnet-pyg generate generate/demo output=runs/demo/molecules.db
 	@echo; echo "== 3/3 Judging them"
-	@$(BIN)/gschnet-pyg report runs/demo/molecules.db --reference runs/demo --json runs/demo/report.json
+	@$(BIN)/gschnet-pyg report runs/demo/molecules.db --reference runs/demo \
+		--json runs/demo/report.json --html runs/demo/report.html
 	@echo
 	@echo "Everything lies in runs/demo:"
 	@echo "  recipe.yaml        what was done         losses.json   how well it was learnt"
 	@echo "  model.safetensors  the trained model     metrics.csv   losses during training"
-	@echo "  molecules.db       the new molecules     report.json   what they are worth"
+	@echo "  molecules.db       the new molecules     report.html   what they are worth; report.json the same"
 	@echo "Next:"
-	@echo "  $(BIN)/ase gui runs/demo/molecules.db                               look at the molecules"
+	@echo "  open runs/demo/report.html in a browser                               look at the molecules"
 	@echo "  $(BIN)/gschnet-pyg data info YOUR_MOLECULES.sdf                     look at your own"
 	@echo "  $(BIN)/gschnet-pyg train qm9_fast data.kind=file data.path=YOUR_MOLECULES.sdf"
 
