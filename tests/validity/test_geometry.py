@@ -20,7 +20,7 @@ Histograms = dict[str, dict[str, dict[str, int]]]
 
 
 def mol_of(molecule: Molecule) -> Chem.Mol:
-    mol = perceive(*molecule, options=PerceptionOptions(charged_fragments=True)).mol
+    mol = perceive(*molecule, options=PerceptionOptions()).mol
     assert mol is not None
     return mol
 
