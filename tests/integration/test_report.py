@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import ase.db
 import numpy as np
@@ -11,7 +13,7 @@ from ase import Atoms
 
 from gschnet_pyg.data.writing import write_database
 from gschnet_pyg.validity.checks import ValidityOptions
-from gschnet_pyg.validity.judging import judge_all
+from gschnet_pyg.validity.judging import Judgement, judge_all
 from tests.integration.conftest import Command, conformers, refused, report, train
 from tests.molecules import coordinates
 
@@ -110,7 +112,7 @@ def test_verdicts_are_kept_until_something_changes(
 ) -> None:
     judged = []
 
-    def counting(molecules: list, *arguments: object, **more: object) -> list:
+    def counting(molecules: Sequence, *arguments: Any, **more: Any) -> Judgement:
         judged.append(len(molecules))
         return judge_all(molecules, *arguments, **more)
 
@@ -133,7 +135,7 @@ def test_verdicts_are_kept_until_something_changes(
 def test_the_timeout_reaches_the_workers(command: Command, ions: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[float] = []
 
-    def watched(molecules: list, options: ValidityOptions, **more: object) -> list:
+    def watched(molecules: Sequence, options: ValidityOptions, **more: Any) -> Judgement:
         asked.append(options.timeout)
         return judge_all(molecules, options, **more)
 

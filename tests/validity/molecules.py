@@ -37,7 +37,7 @@ def line(*atoms: tuple[int, float]) -> Molecule:
 
 
 def examine_with_accidents(molecule: Molecule, options: ValidityOptions) -> Examined:
-    accident(int(molecule[0][0]))
+    accident(int(molecule[0][0]) if len(molecule[0]) else 0)
     return examine(molecule, options)
 
 

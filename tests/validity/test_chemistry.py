@@ -26,7 +26,7 @@ def names(smiles: str) -> set[str]:
         ("C", set()),
         ("CCO", {"aliphatic hydroxyl groups", "aliphatic hydroxyl groups excluding tert-OH"}),
         ("CN", {"primary amines"}),
-        ("CC#N", {"nitriles"}),
+        ("CC#N", {"nitriles", "tertiary amines"}),
         ("CC=O", {"aldehydes", "carbonyl O", "carbonyl O, excluding COOH"}),
         ("c1ccccc1", {"benzene rings"}),
         ("COC", {"ether oxygens (including phenoxy)", "methoxy groups -OCH3"}),

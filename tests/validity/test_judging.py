@@ -101,6 +101,7 @@ def test_a_molecule_that_hangs_or_kills_its_worker_is_judged_by_edm_alone() -> N
     assert report.failures == {"timeout": 1, "crash": 1}
 
 
+OXYGEN_WITH_FOUR_BONDS = (np.array([8, *[6] * 4, *[1] * 12]), embed("C[N+](C)(C)C")[1][[1, 0, *range(2, 17)]])
 TWO_WATERS = np.concatenate([np.array(embed("O")[1]), np.array(embed("O")[1]) + 9])
 
 
@@ -112,7 +113,7 @@ TWO_WATERS = np.concatenate([np.array(embed("O")[1]), np.array(embed("O")[1]) + 
         ("bad_coordinates", line((6, 0.0), (8, 0.3))),
         ("unknown_element", line((0, 0.0), (1, 0.9))),
         ("disconnected", (np.tile(embed("O")[0], 2), TWO_WATERS)),
-        ("bond_orders", embed("C[NH3+]")),
+        ("bond_orders", OXYGEN_WITH_FOUR_BONDS),
         ("iterations", embed("c1ccc2ccccc2c1")),
         ("sanitisation", embed("C[N+](=O)[O-]")),
         ("radical", embed("[CH3]")),

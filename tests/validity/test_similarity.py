@@ -91,7 +91,7 @@ def test_nothing_to_search_for_or_among() -> None:
     nothing = search_training(judgement(None), KNOWN)
     assert (nothing.trained, nothing.asked, nothing.unique, nothing.nearest) == (4, 0, None, ())
     untrained = search_training(judgement("C"), KNOWN.with_seen([2]))
-    assert (untrained.trained, untrained.asked, untrained.unseen, untrained.test) == (0, 0, None, None)
+    assert (untrained.trained, untrained.asked, untrained.unseen, untrained.test) == (0, 1, None, None)
 
 
 def test_fingerprints_that_do_not_fit_are_refused() -> None:

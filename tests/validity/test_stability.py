@@ -35,6 +35,38 @@ def test_every_atom_of_these_is_stable(smiles: str) -> None:
     assert is_stable(z, bond_orders(z, pos)).all()
 
 
+HAND_COUNTED = {
+    "hydrogen": (line((1, 0.0), (1, 0.741)), [1, 1], [True, True]),
+    "hydrogen fluoride": (line((9, 0.0), (1, 0.917)), [1, 1], [True, True]),
+    "nitrogen": (line((7, 0.0), (7, 1.098)), [3, 3], [True, True]),
+    "oxygen": (line((8, 0.0), (8, 1.208)), [2, 2], [True, True]),
+    "fluorine": (line((9, 0.0), (9, 1.412)), [1, 1], [True, True]),
+    "hydroxyl": (line((8, 0.0), (1, 0.970)), [1, 1], [False, True]),
+    "nitric oxide": (line((7, 0.0), (8, 1.154)), [2, 2], [False, True]),
+    "carbon monoxide": (line((6, 0.0), (8, 1.128)), [3, 3], [False, False]),
+    "carbon dioxide": (line((8, 0.0), (6, 1.162), (8, 2.324)), [2, 4, 2], [True, True, True]),
+    "hydrogen cyanide": (line((1, 0.0), (6, 1.065), (7, 2.218)), [1, 4, 3], [True, True, True]),
+    "acetylene": (line((1, 0.0), (6, 1.060), (6, 2.263), (1, 3.323)), [1, 4, 4, 1], [True] * 4),
+    "water": (embed("O"), [2, 1, 1], [True] * 3),
+    "hydrogen sulfide": (embed("S"), [2, 1, 1], [False, True, True]),  # EDM knows sulfur with four bonds only
+    "ammonia": (embed("N"), [3, 1, 1, 1], [True] * 4),
+    "methane": (embed("C"), [4, 1, 1, 1, 1], [True] * 5),
+    "formaldehyde": (embed("C=O"), [4, 2, 1, 1], [True] * 4),
+    "ethene": (embed("C=C"), [4, 4, 1, 1, 1, 1], [True] * 6),
+    "nitromethane": (embed("C[N+](=O)[O-]"), [4, 5, 2, 2, 1, 1, 1], [True, False, *[True] * 5]),
+    "methylammonium": (embed("C[NH3+]"), [4, 4, *[1] * 6], [True, False, *[True] * 6]),
+}
+
+
+@pytest.mark.parametrize("name", HAND_COUNTED)
+def test_valences_counted_by_hand(name: str) -> None:
+    """Linear molecules with measured bond lengths."""
+    (z, pos), valences, stable = HAND_COUNTED[name]
+    orders = bond_orders(z, pos)
+    assert orders.sum(axis=1).tolist() == valences
+    assert is_stable(z, orders).tolist() == stable
+
+
 def test_an_atom_that_lacks_a_bond_is_not_stable() -> None:
     z, pos = without(embed("C"), 4)
     np.testing.assert_array_equal(is_stable(z, bond_orders(z, pos)), [False, True, True, True])
