@@ -26,6 +26,7 @@ from gschnet_pyg.recipe_sections.data import FileData
 from gschnet_pyg.run.launching import in_processes
 from gschnet_pyg.run.processes import joined, must_start_others, quiet_lightning
 from gschnet_pyg.run_directory import RunDirectory
+from gschnet_pyg.training.metrics_file import SAMPLED
 from gschnet_pyg.training.module import PlacementTraining
 
 Say = Callable[[str], None]
@@ -38,7 +39,8 @@ class TrainingResult:
     Attributes:
         directory: of the run.
         losses: of the best weights, and shares of the molecules that were sampled with them, if any were.
-        picked_by: metric that the best weights were picked by, ``validation/loss`` or ``sampled/...``.
+        picked_by: metric that the best weights were picked by, ``validation/loss`` or ``sampled/...``; ``last`` if
+            the run was interrupted at the only validation that could tell, and these are the last weights.
         conditions: names of what molecules are to be asked for.
         needs_fragment: molecules can only grow from substructures.
         rank: number of this process among those that trained together; the first one, 0, speaks for all.
@@ -141,9 +143,8 @@ def _fit(
             say(f"\nInterrupted. The same command with run.id={directory.path.name} goes on where it stopped.")
             raise KeyboardInterrupt from None
         module.model = directory.best_model()
-        best = directory.read_checkpoint(BEST)
         tested = loop.test(module, batches, verbose=False)[0] if len(prepared.parts.test) else {}
-    picked_by, found = _picked(best)
+    picked_by, found = _picked(directory)
     losses = {**found, **tested}
     if processes.is_first:
         directory.store_losses({"picked_by": picked_by, **losses})
@@ -220,10 +221,13 @@ def _with_absolute_paths(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update=changes)
 
 
-def _picked(best: dict[str, Any]) -> tuple[str, dict[str, float]]:
-    """What the best checkpoint was picked by; its validation loss, and shares if molecules were sampled."""
-    state = next(state for state in best["callbacks"].values() if state.get("monitor"))
-    metrics = best.get("metrics", {})  # absent from earlier versions
-    loss = metrics.get("validation/loss", state["current_score"])
-    shares = {name: value for name, value in metrics.items() if name.startswith("sampled/")}
-    return state["monitor"], {"validation/loss": float(loss), **shares}
+def _picked(directory: RunDirectory) -> tuple[str, dict[str, float]]:
+    """What the best weights were picked by; their validation loss, and shares if molecules were sampled."""
+    name = directory.picked()
+    content = directory.read_checkpoint(name)
+    state = next(state for state in content["callbacks"].values() if state.get("monitor"))
+    metrics = content.get("metrics")
+    if metrics is None:  # of an earlier version, which went by the loss
+        metrics = {} if state["current_score"] is None else {"validation/loss": float(state["current_score"])}
+    found = {key: value for key, value in metrics.items() if key == "validation/loss" or key in SAMPLED}
+    return state["monitor"] if name == BEST else LAST, found

@@ -205,6 +205,31 @@ def test_an_interrupted_sampling_changes_nothing(
     assert taken == ([3, 9] if every == 1 else [3, 7, 9])
 
 
+def test_a_run_without_any_sampling_has_its_last_weights(
+    command: Command, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is interrupted in the only one, at its end; no validation follows when it goes on."""
+
+    def interrupted(*arguments: Any, **options: Any) -> Iterator[Attempt]:
+        raise KeyboardInterrupt
+
+    settings = (*CONSTANT, "sampling.every=9", "checkpoint.monitor=valid", "training.max_steps=6")
+    with monkeypatch.context() as patched:
+        patched.setattr(sampling, "generate", interrupted)
+        assert train_again(command, database, *settings).code == 130
+    stored = RunDirectory(Path("runs/first"))
+    assert not stored.checkpoint("best").exists()
+    assert command("generate", stored.path, "-n", 2, "--max-atoms", 3, "-o", "some.extxyz").code == 0
+    outcome = train_again(command, database, *settings)
+    assert outcome.code == 0, outcome.err
+    assert "Losses of the last weights; none were picked:" in outcome.out
+    assert losses(stored.path)["picked_by"] == "last"
+    assert losses(stored.path)["validation/loss"] == pytest.approx(column(stored.path, "validation/loss")[6])
+    last = stored.read_checkpoint("last")["state_dict"]
+    for name, weight in load_model(stored.model_file).state_dict().items():
+        assert torch.equal(weight, last[f"model.{name}"])
+
+
 def test_an_interrupted_validation_changes_nothing(
     command: Command, database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
