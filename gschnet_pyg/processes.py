@@ -63,6 +63,14 @@ class Processes:
         dist.broadcast_object_list(box, src=0, group=self.group)
         return box[0]
 
+    def gathered(self, value: T) -> list[T]:
+        """What all processes give here, by rank."""
+        if self.size == 1:
+            return [value]
+        boxes: list[Any] = [None] * self.size
+        dist.all_gather_object(boxes, value, group=self.group)
+        return boxes
+
     def largest(self, value: float) -> float:
         """The largest of the numbers that the processes give."""
         if self.size == 1:

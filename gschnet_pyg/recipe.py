@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, field_validator
+from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, ValidationInfo, field_validator
 
 from gschnet_pyg.errors import RecipeError
 from gschnet_pyg.recipe_files import explain, override, read_with_parents
@@ -22,7 +22,7 @@ from gschnet_pyg.recipe_sections.model import (
     MixingSettings,
     ModelSection,
 )
-from gschnet_pyg.recipe_sections.training import RunSection, TrainingSection
+from gschnet_pyg.recipe_sections.training import CheckpointSection, RunSection, SamplingSection, TrainingSection
 
 S = TypeVar("S", bound=Section)
 
@@ -44,6 +44,9 @@ class Recipe(Section):
     mixing: MixingSettings = MixingSettings()
     model: ModelSection = ModelSection()
     training: TrainingSection = TrainingSection()
+    sampling: SamplingSection | None = None
+    """Molecules that are generated while the model learns."""
+    checkpoint: CheckpointSection = CheckpointSection()
     run: RunSection = RunSection()
 
     @field_validator("conditions")
@@ -53,6 +56,27 @@ class Recipe(Section):
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"{twice[0]} stands twice; keep one of them")
         return conditions
+
+    @field_validator("sampling")
+    @classmethod
+    def _can_start(cls, sampling: SamplingSection | None, info: ValidationInfo) -> SamplingSection | None:
+        growth = info.data.get("growth")
+        if sampling is not None and growth is not None and growth.fragment_share is not None:
+            raise ValueError(
+                "cannot start without a substructure, which models with a growth.fragment_share complete; leave "
+                "sampling out (sampling=null), or growth.fragment_share"
+            )
+        return sampling
+
+    @field_validator("checkpoint")
+    @classmethod
+    def _can_be_known(cls, checkpoint: CheckpointSection, info: ValidationInfo) -> CheckpointSection:
+        if checkpoint.monitor != "loss" and info.data.get("sampling", True) is None:
+            raise ValueError(
+                f"monitor={checkpoint.monitor} is a share of sampled molecules, and there are none; say how often they "
+                "are sampled, such as sampling.every=5, or take checkpoint.monitor=loss"
+            )
+        return checkpoint
 
 
 class GenerationRecipe(Section):

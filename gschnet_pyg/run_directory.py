@@ -17,7 +17,7 @@ from typing import Any
 import torch
 import yaml
 
-from gschnet_pyg.build.training import BEST
+from gschnet_pyg.build.training import BEST, LAST
 from gschnet_pyg.errors import ModelError, RecipeError
 from gschnet_pyg.files import replace_file
 from gschnet_pyg.model.gschnet import GSchNet
@@ -146,13 +146,26 @@ class RunDirectory:
             ) from None
         return content
 
+    def picked(self) -> str:
+        """Which checkpoint has the best weights: ``last`` while none have been picked, for want of a sampling.
+
+        Raises:
+            ModelError: if the last checkpoint is damaged.
+        """
+        if self.checkpoint(BEST).is_file() or not self.checkpoint(LAST).is_file():
+            return BEST
+        states = self.read_checkpoint(LAST)["callbacks"].values()
+        is_lost = any(state.get("monitor") and state["best_model_path"] for state in states)
+        return BEST if is_lost else LAST
+
     def best_model(self) -> GSchNet:
-        """The model of the best checkpoint.
+        """The model of the best checkpoint, or of the last one while none has been picked.
 
         Raises:
             ModelError: if there is no checkpoint, or it is damaged.
         """
-        content = self.read_checkpoint(BEST)
+        name = self.picked()
+        content = self.read_checkpoint(name)
         try:
             model = build_model(content["gschnet_pyg"])
             prefix = "model."
@@ -160,7 +173,7 @@ class RunDirectory:
             model.load_state_dict({key.removeprefix(prefix): value for key, value in weights.items()})
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ModelError(
-                f"{self.checkpoint(BEST)}: holds no model that this version can build ({str(error).splitlines()[0]}); "
+                f"{self.checkpoint(name)}: holds no model that this version can build ({str(error).splitlines()[0]}); "
                 "train it anew"
             ) from None
         return model.eval()

@@ -114,6 +114,11 @@ def test_another_kind_replaces_the_whole_section() -> None:
         ("split.hold_out={gap: 4}", "split.hold_out: must be a list"),
         ("split.train=null", "split: sizes for train and validation are needed, or the file of a split"),
         ("split.train=1.0", "split.train: a fraction is below 1; write a count as a whole number"),
+        ("sampling={}", "sampling.every: missing; Epochs between samplings"),
+        ("sampling.every=0", "sampling.every: .*greater than 0"),
+        ("sampling={every: 1, n_molecule: 5}", r"sampling.n_molecule: unknown key; did you mean 'n_molecules'\?"),
+        ("checkpoint.monitor=validity", "checkpoint.monitor: .*'loss', 'valid', 'unique' or 'stable'"),
+        ("checkpoint.monitor=valid", "checkpoint: monitor=valid is a share .*, such as sampling.every=5, or take"),
         ("properties.fingerprint.bits=100", "properties.fingerprint.bits: .*multiple of 8"),
         ("properties.relative_atomic_energy={energy: u0, intercept: 1}", "an intercept alone is no fit"),
         (
@@ -145,6 +150,29 @@ def test_the_file_of_a_split_needs_no_sizes() -> None:
 def test_growth_without_the_origin() -> None:
     growth = load_recipe("qm9", ["growth={origin: false, fragment_share: 1, next_atom: random}"]).growth
     assert (growth.origin, growth.fragment_share, growth.next_atom) == (False, 1.0, "random")
+
+
+def test_molecules_are_sampled_on_request() -> None:
+    assert load_recipe("qm9").sampling is None
+    recipe = load_recipe("qm9", ["sampling.every=5", "checkpoint.monitor=unique"])
+    assert recipe.sampling is not None
+    assert recipe.sampling.model_dump() == {
+        "every": 5,
+        "n_molecules": 200,
+        "temperature": 0.1,
+        "max_atoms": 35,
+        "batch_size": 512,
+        "seed": 0,
+    }
+    assert recipe.checkpoint.metric == "sampled/unique"
+    assert load_recipe("qm9_sampled", ["sampling=null", "checkpoint.monitor=loss"]).sampling is None
+
+
+@pytest.mark.parametrize("growth", ["{fragment_share: 0.5}", "{origin: false, fragment_share: 1}"])
+def test_models_that_complete_substructures_cannot_be_sampled(growth: str) -> None:
+    with pytest.raises(RecipeError, match="sampling: cannot start without a substructure") as caught:
+        load_recipe("qm9", ["sampling.every=5", "checkpoint.monitor=valid", f"growth={growth}"])
+    assert "checkpoint" not in str(caught.value)
 
 
 def test_files_that_are_no_recipes(tmp_path: Path) -> None:

@@ -85,6 +85,7 @@ def test_a_new_run_is_what_its_recipe_says(given: Recipe) -> None:
         "training.validate_every=0.5",
         "training.workers.train=0",
         "training.accelerator=cpu",
+        "sampling.every=2",
         "run.cache_directory=cache",
         "name=another",
     ],

@@ -17,7 +17,9 @@ from lightning.pytorch.strategies import DDPStrategy
 
 from gschnet_pyg.build.model import model
 from gschnet_pyg.build.processes import training_layout
+from gschnet_pyg.build.sampling import sampling
 from gschnet_pyg.errors import RecipeError
+from gschnet_pyg.generation.starts import FROM_NOTHING, Start
 from gschnet_pyg.model.conditions import Condition
 from gschnet_pyg.processes import ALONE, Processes
 from gschnet_pyg.recipe import Recipe
@@ -30,9 +32,10 @@ from gschnet_pyg.training.callbacks import (
     TimeLimit,
     ValidationLine,
 )
-from gschnet_pyg.training.metrics_file import MetricsFile
+from gschnet_pyg.training.metrics_file import SAMPLED, MetricsFile
 from gschnet_pyg.training.module import PlacementTraining
 from gschnet_pyg.training.optimisation import Cosine, Optimisation, Plateau
+from gschnet_pyg.training.sampling import SampledCheckpoint, Sampling
 
 BEST, LAST = "best", "last"
 """Names of the checkpoints."""
@@ -72,11 +75,24 @@ def check_accelerator(recipe: Recipe) -> None:
         raise RecipeError("training.accelerator: no GPU can be used here; take cpu or auto")
 
 
-def trainer(recipe: Recipe, directory: Path, steps_per_epoch: int, processes: Processes = ALONE) -> Trainer:
+def trainer(
+    recipe: Recipe,
+    directory: Path,
+    steps_per_epoch: int,
+    processes: Processes = ALONE,
+    starts: Sequence[Start] = FROM_NOTHING,
+) -> Trainer:
     """Lightning's trainer, writing into a run directory; progress bars appear on a terminal only.
 
     Every limit, epochs included, stops it in the way that ends with a validation. Several processes have joined
     already when it is made.
+
+    Args:
+        recipe: what to do.
+        directory: of the run.
+        steps_per_epoch: optimisation steps.
+        processes: that train together.
+        starts: of sampled molecules.
     """
     training, layout = recipe.training, training_layout(recipe)
     max_steps = training.max_epochs * steps_per_epoch
@@ -96,7 +112,13 @@ def trainer(recipe: Recipe, directory: Path, steps_per_epoch: int, processes: Pr
         val_check_interval=max(1, round(training.validate_every * steps_per_epoch)),
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
-        callbacks=_callbacks(recipe, directory, max_steps, has_bar, processes),
+        callbacks=[
+            *_loop_callbacks(recipe, max_steps, has_bar, processes),
+            *_checkpoints(recipe, directory),
+            *_after_validations(
+                recipe, sampling(recipe, steps_per_epoch, starts, processes, has_bar and processes.is_first)
+            ),
+        ],
         logger=MetricsFile(directory / "metrics.csv"),
         default_root_dir=directory,
         enable_progress_bar=has_bar,
@@ -105,20 +127,10 @@ def trainer(recipe: Recipe, directory: Path, steps_per_epoch: int, processes: Pr
     )
 
 
-def _callbacks(recipe: Recipe, directory: Path, max_steps: int, has_bar: bool, processes: Processes) -> list[Callback]:
+def _loop_callbacks(recipe: Recipe, max_steps: int, has_bar: bool, processes: Processes) -> list[Callback]:
+    """What happens around the steps."""
     training = recipe.training
-    callbacks: list[Callback] = [
-        ModelCheckpoint(
-            directory / "checkpoints",
-            filename=BEST,
-            monitor="validation/loss",
-            save_last=True,
-            enable_version_counter=False,
-        ),
-        SaveOnInterrupt(directory / "checkpoints" / f"{LAST}.ckpt"),
-        ValidationLine(),
-        StepLimit(max_steps),
-    ]
+    callbacks: list[Callback] = [StepLimit(max_steps)]
     if processes.size > 1:
         callbacks.append(InterruptTogether(processes))
     if has_bar:
@@ -127,6 +139,32 @@ def _callbacks(recipe: Recipe, directory: Path, max_steps: int, has_bar: bool, p
         callbacks.append(TimeLimit(training.max_minutes, processes))
     if training.ema_decay is not None:
         callbacks.append(AveragedWeights(training.ema_decay))
-    if training.early_stopping is not None:
-        callbacks.append(EarlyStopping("validation/loss", patience=training.early_stopping))
     return callbacks
+
+
+def _checkpoints(recipe: Recipe, directory: Path) -> list[Callback]:
+    """The best weights, and the last ones, at every validation and where a run is interrupted."""
+    folder, metric = directory / "checkpoints", recipe.checkpoint.metric
+    best: ModelCheckpoint
+    if metric in SAMPLED:
+        best = SampledCheckpoint(folder, filename=BEST, monitor=metric, mode="max", enable_version_counter=False)
+    else:
+        best = ModelCheckpoint(folder, filename=BEST, monitor=metric, enable_version_counter=False)
+    last = ModelCheckpoint(folder, filename=LAST, enable_version_counter=False)  # after the best: it holds its score
+    return [best, last, SaveOnInterrupt(folder / f"{LAST}.ckpt")]
+
+
+def _after_validations(recipe: Recipe, sampling: Sampling | None) -> list[Callback]:
+    """What follows a validation.
+
+    Early stopping comes after a sampling that it goes by, and otherwise before, so that the last validation has one.
+    """
+    metric, patience = recipe.checkpoint.metric, recipe.training.early_stopping
+    goes_by_samples = metric in SAMPLED
+    callbacks: list[Callback] = []
+    if patience is not None:
+        mode = "max" if goes_by_samples else "min"
+        callbacks.append(EarlyStopping(metric, patience=patience, mode=mode, strict=not goes_by_samples))
+    if sampling is not None:
+        callbacks.insert(0 if goes_by_samples else len(callbacks), sampling)
+    return [*callbacks, ValidationLine(sampling.settings.n_molecules if sampling is not None else 0)]

@@ -23,7 +23,9 @@ def train(
     result = run.train(load_recipe(recipe, overrides or []), say=typer.echo)
     if result.rank:  # the first process has the word
         return
-    typer.echo("\nLosses of the best weights:")
+    is_picked = result.picked_by != "last"
+    weights = f"best weights, picked by {result.picked_by}" if is_picked else "last weights; none were picked"
+    typer.echo(f"\nLosses of the {weights}:")
     for name, value in result.losses.items():
         typer.echo(f"  {name:20s} {value:.4f}")
     typer.echo(f"\nModel, metrics and recipe lie in {result.directory}")

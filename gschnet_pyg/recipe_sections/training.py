@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from gschnet_pyg.recipe_sections.base import Count, Fraction, Name, Section, Share
+from gschnet_pyg.recipe_sections.base import Count, Fraction, Name, Section, Seed, Share
 from gschnet_pyg.recipe_sections.data import WorkerSettings
 
 
@@ -74,9 +74,9 @@ class TrainingSection(Section):
     max_epochs: PositiveInt = 1000
     max_steps: PositiveInt | None = None
     max_minutes: PositiveFloat | None = None
-    """Wall time of training and validation, over all resumptions."""
+    """Wall time of training, validation and sampling, over all resumptions."""
     early_stopping: PositiveInt | None = 25
-    """Validations without improvement before training ends."""
+    """Validations without improvement before training ends; samplings, where checkpoint.monitor goes by these."""
     validate_every: PositiveFloat = 1.0
     """Epochs between validations, parts of an epoch included; every run also ends with one."""
     workers: WorkerSettings = WorkerSettings()
@@ -89,6 +89,42 @@ class TrainingSection(Section):
     """Steps between updates of the progress bar; 0 turns it off."""
     model_summary: bool = True
     """Say how many weights each part of the network has."""
+
+
+class SamplingSection(Section):
+    """Molecules that are generated while the model learns; left out (null), there are none.
+
+    What share of them is valid, unique and stable is logged as sampled/valid, sampled/unique, sampled/stable, ... They
+    are made with the weights that are validated, at the last validation of the run too, and always with the same seed,
+    so that differences between samplings are the model's. A model with conditions is asked for those of validation
+    molecules.
+    """
+
+    every: PositiveInt
+    """Epochs between samplings; each takes place at the validation that ends such an epoch, or first follows it."""
+    n_molecules: PositiveInt = 200
+    """Molecules to attempt; unfinished ones count against the model."""
+    temperature: PositiveFloat = 0.1
+    """Of positions; lower is sharper."""
+    max_atoms: PositiveInt = 35
+    """A molecule of this size may finish, but gets no further atom."""
+    batch_size: PositiveInt = 512
+    """Molecules that grow at a time; the molecules do not depend on it."""
+    seed: Seed = 0
+    """Of the molecules, and of the choice of conditions."""
+
+
+class CheckpointSection(Section):
+    """Which weights are the best ones."""
+
+    monitor: Literal["loss", "valid", "unique", "stable"] = "loss"
+    """The lowest validation loss, or the largest share of sampled molecules that are valid, valid and unique, or
+    stable by EDM's rules; early stopping goes by it too, the learning rate always by the loss."""
+
+    @property
+    def metric(self) -> str:
+        """Name under which it is logged."""
+        return "validation/loss" if self.monitor == "loss" else f"sampled/{self.monitor}"
 
 
 class RunSection(Section):

@@ -14,6 +14,7 @@ from gschnet_pyg.build.conditions import Prepared, prepare
 from gschnet_pyg.build.data import datamodule
 from gschnet_pyg.build.processes import training_layout
 from gschnet_pyg.build.properties import open_source
+from gschnet_pyg.build.sampling import sampling_starts
 from gschnet_pyg.build.training import BEST, LAST, check_accelerator, trainer, training_module
 from gschnet_pyg.data.splits import check_values, save_split
 from gschnet_pyg.data.staging import staged_arrays
@@ -25,6 +26,7 @@ from gschnet_pyg.recipe_sections.data import FileData
 from gschnet_pyg.run.launching import in_processes
 from gschnet_pyg.run.processes import joined, must_start_others, quiet_lightning
 from gschnet_pyg.run_directory import RunDirectory
+from gschnet_pyg.training.metrics_file import SAMPLED
 from gschnet_pyg.training.module import PlacementTraining
 
 Say = Callable[[str], None]
@@ -36,7 +38,9 @@ class TrainingResult:
 
     Attributes:
         directory: of the run.
-        losses: of the best weights.
+        losses: of the best weights, and shares of the molecules that were sampled with them, if any were.
+        picked_by: metric that the best weights were picked by, ``validation/loss`` or ``sampled/...``; ``last`` if
+            the run was interrupted at the only validation that could tell, and these are the last weights.
         conditions: names of what molecules are to be asked for.
         needs_fragment: molecules can only grow from substructures.
         rank: number of this process among those that trained together; the first one, 0, speaks for all.
@@ -44,6 +48,7 @@ class TrainingResult:
 
     directory: Path
     losses: dict[str, float]
+    picked_by: str
     conditions: tuple[str, ...] = ()
     needs_fragment: bool = False
     rank: int = 0
@@ -88,18 +93,22 @@ def _train(recipe: Recipe, say: Say, processes: Processes) -> TrainingResult:
     recipe = recipe.model_copy(update={"run": recipe.run.model_copy(update={"id": directory.path.name})})
     last = directory.checkpoint(LAST)
     resumes = last.is_file() and bool(directory.read_checkpoint(LAST))
+    before = directory.recipe().checkpoint.monitor if resumes else recipe.checkpoint.monitor
     prepared = prepare(recipe, open_source(recipe), directory.split_file)
     if processes.is_first:
         _store(prepared, directory)
         processes.shared(recipe)
     module = training_module(prepared.recipe, prepared.conditions)
     _say_what_begins(prepared, directory, module, resumes, say)
+    if before != recipe.checkpoint.monitor:
+        say(f"Note: checkpoint.monitor was {before} until now; the best weights are picked anew from here on.")
     # what was computed lies in the cache by now, and travels along
     with staged_arrays(prepared.molecules, recipe.run.cache_work_directory, progress=processes.is_first) as molecules:
         checkpoint = last if resumes else None
-        losses = _fit(replace(prepared, molecules=molecules), directory, module, checkpoint, say, processes)
+        losses, picked_by = _fit(replace(prepared, molecules=molecules), directory, module, checkpoint, say, processes)
     names = tuple(condition.name for condition in prepared.conditions)
-    return TrainingResult(directory.path, losses, names, recipe.growth.fragment_share is not None, processes.rank)
+    needs_fragment = recipe.growth.fragment_share is not None
+    return TrainingResult(directory.path, losses, picked_by, names, needs_fragment, processes.rank)
 
 
 def _store(prepared: Prepared, directory: RunDirectory) -> None:
@@ -118,13 +127,14 @@ def _fit(
     checkpoint: Path | None,
     say: Say,
     processes: Processes,
-) -> dict[str, float]:
-    """Train, validate and test, and export the best model."""
+) -> tuple[dict[str, float], str]:
+    """Train, validate and test, and export the best model; what is known of it, and what it was picked by."""
     batches = datamodule(prepared.recipe, prepared.molecules, prepared.parts, processes)
     if processes.is_first:
         directory.model_file.unlink(missing_ok=True)  # from now on the best checkpoint is newer
     with quiet_lightning():
-        loop = trainer(prepared.recipe, directory.path, len(batches.train_dataloader()), processes)
+        steps_per_epoch, starts = len(batches.train_dataloader()), sampling_starts(prepared)
+        loop = trainer(prepared.recipe, directory.path, steps_per_epoch, processes, starts)
         on_interrupt = signal.getsignal(signal.SIGINT)
         try:
             loop.fit(module, batches, ckpt_path=checkpoint, weights_only=True)
@@ -133,13 +143,13 @@ def _fit(
             say(f"\nInterrupted. The same command with run.id={directory.path.name} goes on where it stopped.")
             raise KeyboardInterrupt from None
         module.model = directory.best_model()
-        best = directory.read_checkpoint(BEST)
         tested = loop.test(module, batches, verbose=False)[0] if len(prepared.parts.test) else {}
-    losses = {"validation/loss": _best_score(best), **tested}
+    picked_by, found = _picked(directory)
+    losses = {**found, **tested}
     if processes.is_first:
-        directory.store_losses(losses)
+        directory.store_losses({"picked_by": picked_by, **losses})
         directory.export(module.model)
-    return losses
+    return losses, picked_by
 
 
 def _say_what_begins(
@@ -211,7 +221,13 @@ def _with_absolute_paths(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update=changes)
 
 
-def _best_score(checkpoint: dict[str, Any]) -> float:
-    """Validation loss of a checkpoint."""
-    states = (state for name, state in checkpoint["callbacks"].items() if name.startswith("ModelCheckpoint"))
-    return float(next(states)["current_score"])
+def _picked(directory: RunDirectory) -> tuple[str, dict[str, float]]:
+    """What the best weights were picked by; their validation loss, and shares if molecules were sampled."""
+    name = directory.picked()
+    content = directory.read_checkpoint(name)
+    state = next(state for state in content["callbacks"].values() if state.get("monitor"))
+    metrics = content.get("metrics")
+    if metrics is None:  # of an earlier version, which went by the loss
+        metrics = {} if state["current_score"] is None else {"validation/loss": float(state["current_score"])}
+    found = {key: value for key, value in metrics.items() if key == "validation/loss" or key in SAMPLED}
+    return state["monitor"] if name == BEST else LAST, found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from gschnet_pyg.processes import ALONE, Processes
 class AveragedWeights(WeightAveraging):
     """Exponential moving average with warm-up, ``min(decay, (t + 1) / (t + 20))`` after t updates.
 
-    The averaged weights are validated and exported.
+    The averaged weights are validated and exported. In the list of callbacks, it stands before those that save
+    checkpoints when something goes wrong.
     """
 
     def __init__(self, decay: float) -> None:
@@ -30,6 +32,22 @@ class AveragedWeights(WeightAveraging):
             return averaged.lerp(current, share.to(averaged.dtype))
 
         super().__init__(avg_fn=average)
+        self._is_in_use = False
+
+    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Put the averaged weights in place of the current ones."""
+        super().on_validation_epoch_start(trainer, pl_module)
+        self._is_in_use = True
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Put the current weights back."""
+        super().on_validation_epoch_end(trainer, pl_module)
+        self._is_in_use = False
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Put the current weights back where a validation is cut short: a checkpoint shall not mistake the two."""
+        if self._is_in_use:
+            self.on_validation_epoch_end(trainer, pl_module)
 
 
 class StepLimit(Callback):
@@ -103,11 +121,20 @@ class InterruptTogether(Callback):
 
     def on_train_batch_start(self, *args: Any, **kwargs: Any) -> None:
         """Called before every batch."""
-        self._check()
+        self.check()
 
     def on_validation_batch_start(self, *args: Any, **kwargs: Any) -> None:
         """Called before every batch."""
-        self._check()
+        self.check()
+
+    def check(self) -> None:
+        """Called by all processes, as often by each.
+
+        Raises:
+            KeyboardInterrupt: if one of them was interrupted.
+        """
+        if self.processes.largest(float(self.is_asked)):
+            raise KeyboardInterrupt
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Interrupts are as they were."""
@@ -120,10 +147,6 @@ class InterruptTogether(Callback):
 
     def _ask(self, *args: Any) -> None:
         self.is_asked = True
-
-    def _check(self) -> None:
-        if self.processes.largest(float(self.is_asked)):
-            raise KeyboardInterrupt
 
 
 class SaveOnInterrupt(Callback):
@@ -143,13 +166,18 @@ class SaveOnInterrupt(Callback):
 
 
 class ValidationLine(Callback):
-    """Print one line after every validation, above the progress bar."""
+    """Print one line after every validation, above the progress bar.
 
-    def __init__(self) -> None:
+    Args:
+        n_sampled: molecules of a sampling, where there are any.
+    """
+
+    def __init__(self, n_sampled: int = 0) -> None:
+        self.n_sampled = n_sampled
         self.start = time.monotonic()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Called after the losses of a validation are known."""
+        """Called after the losses of a validation are known, and its molecules sampled."""
         if trainer.sanity_checking or not trainer.is_global_zero:
             return
         metrics = trainer.callback_metrics
@@ -159,4 +187,11 @@ class ValidationLine(Callback):
             f"{timedelta(seconds=round(time.monotonic() - self.start))}  {train}"
             f"validation {metrics['validation/loss']:.3f} "
             f"(type {metrics['validation/type']:.3f}, distance {metrics['validation/distance']:.3f})"
+            f"{self._sampled(metrics)}"
         )
+
+    def _sampled(self, metrics: Mapping[str, Tensor]) -> str:
+        if "sampled/valid" not in metrics:
+            return ""
+        shares = (f"{name} {100 * metrics[f'sampled/{name}']:.1f} %" for name in ("valid", "unique", "stable"))
+        return f"  sampled {self.n_sampled:,}: {', '.join(shares)}"

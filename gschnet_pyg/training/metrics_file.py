@@ -10,9 +10,15 @@ from typing import Any
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
+from gschnet_pyg.files import replace_file
+
+SAMPLED = tuple(f"sampled/{name}" for name in ("valid", "unique", "stable", "atom_stable", "edm_valid", "finished"))
+"""Metrics of sampled molecules, see :class:`gschnet_pyg.training.sampling.Sampling`."""
+
 COLUMNS = (
     *("step", "epoch", "learning_rate"),
     *(f"{stage}/{loss}" for stage in ("train", "validation", "test") for loss in ("loss", "type", "distance")),
+    *SAMPLED,
 )
 
 
@@ -20,12 +26,13 @@ class MetricsFile(Logger):
     """Appends a row whenever something is logged; columns that were not logged stay empty.
 
     Args:
-        path: ``.csv``; a file that is there is continued.
+        path: ``.csv``; a file that is there is continued, with the columns added that it lacks.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.path = path
+        self._columns: tuple[str, ...] = ()  # of the file, in its order
 
     @property
     def name(self) -> str:
@@ -43,10 +50,23 @@ class MetricsFile(Logger):
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Append one row."""
-        is_new = not self.path.exists()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if not self._columns or not self.path.exists():
+            self._columns = self._begin()
         with self.path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
-            if is_new:
-                writer.writeheader()
-            writer.writerow({"step": step, **metrics})
+            csv.DictWriter(file, self._columns, extrasaction="ignore").writerow({"step": step, **metrics})
+
+    def _begin(self) -> tuple[str, ...]:
+        """Write the header, and the rows again where a file of an earlier version lacks columns."""
+        rows, columns = [], COLUMNS
+        if self.path.exists():
+            with self.path.open(newline="", encoding="utf-8") as file:
+                reader = csv.DictReader(file)
+                there = tuple(reader.fieldnames or ())
+                rows, columns = list(reader), (*there, *(name for name in COLUMNS if name not in there))
+            if there == columns:
+                return columns
+        with replace_file(self.path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows(rows)
+        return columns

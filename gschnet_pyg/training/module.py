@@ -21,6 +21,9 @@ from gschnet_pyg.training.limits import used_share
 from gschnet_pyg.training.losses import LossTerms, placement_loss, pooled_loss
 from gschnet_pyg.training.optimisation import Cosine, Optimisation, Plateau
 
+EVALUATED = ("validation/", "sampled/")
+"""What metrics of a validation begin with."""
+
 
 class PlacementTraining(LightningModule):
     """Trains a model on placement steps.
@@ -48,8 +51,10 @@ class PlacementTraining(LightningModule):
             keep_freed_memory()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what the model is made of beside its weights."""
+        """Keep what the model is made of beside its weights, and what the last validation has found."""
         checkpoint["gschnet_pyg"] = describe_model(self.model)
+        metrics = self.trainer.callback_metrics
+        checkpoint["metrics"] = {name: float(metrics[name]) for name in metrics if name.startswith(EVALUATED)}
 
     def transfer_batch_to_device(
         self, batch: PlacementSteps, device: torch.device, dataloader_idx: int

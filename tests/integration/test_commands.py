@@ -30,6 +30,7 @@ def test_train_generate_report(command: Command, database: Path) -> None:
         path.name for path in directory.iterdir()
     }
     assert json.loads((directory / "losses.json").read_text()).keys() == {
+        "picked_by",
         "validation/loss",
         "test/loss",
         "test/type",

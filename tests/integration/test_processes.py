@@ -40,6 +40,8 @@ UNEVEN = (
     "training.batch_size=4",
     "training.steps_drawn=1",  # so that some shares have stops only
     "split={train: 21, validation: 9, test: 2, hold_out: [], file: null}",  # last batches of one molecule
+    "sampling={every: 2, n_molecules: 11, max_atoms: 6}",
+    "checkpoint.monitor=stable",
 )
 
 
@@ -70,7 +72,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def assert_equal_runs(one: Path, two: Path) -> None:
-    """Losses of training, validation and test, and weights, up to rounding."""
+    """Losses of training, validation and test, shares of sampled molecules, and weights, up to rounding."""
     rows = []
     for directory in (one, two):
         with (directory / "metrics.csv").open() as file:
@@ -78,6 +80,7 @@ def assert_equal_runs(one: Path, two: Path) -> None:
     assert len(rows[0]) == len(rows[1])
     logged = [name for row in rows[0] for name, value in row.items() if value]
     assert {"train/type", "train/distance", "validation/type", "validation/distance", "test/loss"} <= set(logged)
+    assert any(float(row["sampled/finished"]) > 0 for row in rows[0] if row["sampled/finished"])
     for first, second in zip(*rows, strict=True):
         assert {name: float(value) for name, value in second.items() if value} == pytest.approx(
             {name: float(value) for name, value in first.items() if value}, abs=1e-5

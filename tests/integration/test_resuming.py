@@ -22,7 +22,7 @@ from tests.integration.conftest import Command, refused, train, train_again, wri
 def test_every_limit_ends_with_a_validation(command: Command, database: Path, limit: str) -> None:
     directory = train(command, database, limit, "training.validate_every=7")
     assert (directory / "model.safetensors").is_file()
-    assert len(json.loads((directory / "losses.json").read_text())) == 4
+    assert len(json.loads((directory / "losses.json").read_text())) == 5
 
 
 def weights_of(directory: Path) -> dict[str, torch.Tensor]:

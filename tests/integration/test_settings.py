@@ -60,7 +60,7 @@ def test_worker_processes_change_nothing(command: Command, database: Path) -> No
         for n in (0, 1)
     )
     assert losses(zero) == pytest.approx(losses(one), abs=1e-6)
-    assert len(losses(zero)) == 4
+    assert len(losses(zero)) == 5
 
 
 def test_types_multiplied_or_averaged(command: Command, database: Path) -> None:

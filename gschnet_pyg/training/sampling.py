@@ -1,0 +1,175 @@
+"""Molecules sampled while a model learns, and what share of them is valid, unique and stable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+from tqdm import tqdm
+
+from gschnet_pyg.contracts import Rate, Verdict
+from gschnet_pyg.generation.sampler import Attempt, generate
+from gschnet_pyg.generation.settings import GenerationSettings
+from gschnet_pyg.generation.starts import FROM_NOTHING, Start
+from gschnet_pyg.processes import ALONE, Processes
+from gschnet_pyg.training.callbacks import AveragedWeights, InterruptTogether
+from gschnet_pyg.training.metrics_file import SAMPLED
+from gschnet_pyg.validity.checks import ValidityOptions
+from gschnet_pyg.validity.judging import judge_all
+from gschnet_pyg.validity.pool import available_cores
+from gschnet_pyg.validity.rates import edm_rates, rdkit_rates
+
+_LOOKS = 16
+"""Molecules of a process between looks for an interrupt of another one."""
+
+
+class Sampling(Callback):
+    """Generate molecules at some validations, with the weights that are validated, and log what they are like.
+
+    That happens at the validation that ends every k-th epoch, or first follows it, and at the last one of the run.
+    Molecules are the same whenever the model is: seed and starts never change, so that differences between samplings
+    are the model's. Training takes no notice: it ends with the same weights as without.
+
+    Logged are shares of the molecules asked for: ``sampled/valid`` (by RDKit), ``sampled/unique`` (valid, and
+    different SMILES), ``sampled/stable`` and ``sampled/edm_valid`` (by EDM's rules), ``sampled/finished``, and of the
+    atoms ``sampled/atom_stable``. Between samplings there are no such metrics, rather than old ones. In the list of
+    callbacks, it stands before those that read them, and after those that stop the run for other reasons.
+
+    Args:
+        settings: how molecules are drawn.
+        every: epochs between samplings.
+        steps_per_epoch: optimisation steps.
+        starts: of the molecules, in turn.
+        processes: that train together; each makes its share, and all of them log the shares of the whole.
+        progress: show a bar on a terminal.
+
+    Attributes:
+        epoch: number of epochs that had ended at the last sampling.
+    """
+
+    def __init__(
+        self,
+        settings: GenerationSettings,
+        every: int,
+        steps_per_epoch: int,
+        starts: Sequence[Start] = FROM_NOTHING,
+        processes: Processes = ALONE,
+        progress: bool = False,
+    ) -> None:
+        self.settings, self.every, self.steps_per_epoch = settings, every, steps_per_epoch
+        self.starts, self.processes, self.progress = starts, processes, progress
+        self.epoch = 0
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Called when the losses of a validation are known."""
+        for name in SAMPLED:
+            trainer.callback_metrics.pop(name, None)
+        epoch = trainer.global_step // self.steps_per_epoch
+        if not (trainer.should_stop or epoch // self.every > self.epoch // self.every):
+            return
+        with _validated_weights(trainer, pl_module):
+            shares = self._shares(trainer, pl_module)
+        self.epoch = epoch
+        trainer.callback_metrics.update(
+            {name: torch.tensor(share, dtype=torch.float64) for name, share in shares.items()}
+        )
+        for logger in trainer.loggers:  # what is logged in this hook, Lightning does not pass on
+            logger.log_metrics({"epoch": trainer.current_epoch, **shares}, step=trainer.global_step - 1)
+
+    def state_dict(self) -> dict[str, int]:
+        """Kept in checkpoints."""
+        return {"epoch": self.epoch}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Of a checkpoint."""
+        self.epoch = state_dict["epoch"]
+
+    def _shares(self, trainer: Trainer, module: LightningModule) -> dict[str, float]:
+        attempts = list(self._attempts(trainer, module))
+        finished = [(attempt.z, attempt.pos) for attempt in attempts if attempt.is_finished]
+        workers = max(1, available_cores() // self.processes.size)
+        own = judge_all(finished, ValidityOptions(), workers=workers, progress=False)
+        _look_for_interrupts(trainer)
+        verdicts = [verdict for share in self.processes.gathered(own) for verdict in share]
+        return {name: rate.value for name, rate in sampled_rates(verdicts, self.settings.n_molecules).items()}
+
+    def _attempts(self, trainer: Trainer, module: LightningModule) -> Iterator[Attempt]:
+        """What this process makes of the molecules."""
+        n_molecules, n_processes = self.settings.n_molecules, self.processes.size
+        numbers = range(self.processes.rank, n_molecules, n_processes)
+        settings = replace(self.settings, batch_size=max(1, min(self.settings.batch_size, len(numbers))))
+        attempts = generate(module.model, settings, self.starts, numbers=numbers)  # type: ignore[arg-type]
+        bar = tqdm(
+            attempts,
+            "sampling",
+            total=len(numbers),
+            unit=" molecules",
+            leave=False,
+            disable=None if self.progress else True,
+        )
+        with bar:
+            for done, attempt in enumerate(bar):
+                # every process has that many, so that all look equally often
+                if done % _LOOKS == 0 and done < n_molecules // n_processes:
+                    _look_for_interrupts(trainer)
+                yield attempt
+
+
+class SampledCheckpoint(ModelCheckpoint):
+    """Keeps the checkpoint of the best sampling; validations without one change nothing."""
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Called after the sampling, if there was one."""
+        if self.monitor in trainer.callback_metrics:
+            super().on_validation_end(trainer, pl_module)
+
+
+def sampled_rates(verdicts: Sequence[Verdict], requested: int) -> dict[str, Rate]:
+    """What is logged of molecules.
+
+    Args:
+        verdicts: of the finished ones.
+        requested: the denominator, of molecules; that of atoms is their number in finished molecules.
+    """
+    rdkit, edm = rdkit_rates(verdicts, requested, None, None), edm_rates(verdicts, requested)
+    valid, unique = rdkit["valid"], rdkit["valid_unique"]
+    assert valid is not None
+    assert unique is not None
+    rates = (
+        valid,
+        unique,
+        edm["molecule_stable"],
+        edm["atom_stable"],
+        edm["valid"],
+        Rate(len(verdicts), requested),
+    )
+    return dict(zip(SAMPLED, rates, strict=True))
+
+
+@contextmanager
+def _validated_weights(trainer: Trainer, module: LightningModule) -> Iterator[None]:
+    """The averaged weights in place of the current ones, where there are any."""
+    averages = [callback for callback in _callbacks(trainer) if isinstance(callback, AveragedWeights)]
+    for average in averages:
+        average.on_validation_epoch_start(trainer, module)
+    try:
+        yield
+    finally:
+        for average in averages:
+            average.on_validation_epoch_end(trainer, module)
+
+
+def _look_for_interrupts(trainer: Trainer) -> None:
+    """Processes that train together end together."""
+    for callback in _callbacks(trainer):
+        if isinstance(callback, InterruptTogether):
+            callback.check()
+
+
+def _callbacks(trainer: Trainer) -> list[Any]:
+    return trainer.callbacks  # type: ignore[attr-defined, no-any-return]
