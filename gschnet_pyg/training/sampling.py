@@ -93,7 +93,7 @@ class Sampling(Callback):
         attempts = list(self._attempts(trainer, module))
         finished = [(attempt.z, attempt.pos) for attempt in attempts if attempt.is_finished]
         workers = max(1, available_cores() // self.processes.size)
-        own = judge_all(finished, ValidityOptions(), workers=workers, progress=False)
+        own = judge_all(finished, ValidityOptions(), workers=workers, progress=False).verdicts
         _look_for_interrupts(trainer)
         verdicts = [verdict for share in self.processes.gathered(own) for verdict in share]
         return {name: rate.value for name, rate in sampled_rates(verdicts, self.settings.n_molecules).items()}
