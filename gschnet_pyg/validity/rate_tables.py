@@ -44,7 +44,7 @@ def edm_table(report: ValidityReport) -> Table:
     rates = [report.edm[name] for name in EDM]
     table.add_row("these molecules", *(f"{100 * rate.value:.1f}" for rate in rates), style="bold")
     table.add_row("  of", *(f"{rate.of:,}" for rate in rates))
-    table.add_row("  95 % interval", *(interval_text(rate).removesuffix(" %") for rate in rates))
+    table.add_row("  95 % interval", *(interval_text(rate, "–").removesuffix(" %") for rate in rates))
     if report.finished != report.requested:
         finished = [rates[0], *(Rate(rate.count, report.finished) for rate in rates[1:])]
         table.add_row("of finished ones", *(f"{100 * rate.value:.1f}" for rate in finished))

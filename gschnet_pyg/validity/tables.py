@@ -31,10 +31,10 @@ def rate_text(rate: Rate | None) -> str:
     return f"{100 * rate.value:.1f} %  {rate.count:,}/{rate.of:,}" if rate.of else "0/0"
 
 
-def interval_text(rate: Rate) -> str:
+def interval_text(rate: Rate, to: str = " to ") -> str:
     """``30.0 to 90.3 %``."""
     low, high = rate.interval
-    return f"{100 * low:.1f} to {100 * high:.1f} %"
+    return f"{100 * low:.1f}{to}{100 * high:.1f} %"
 
 
 def numbers_text(numbers: Numbers | None, digits: int) -> str:
