@@ -116,7 +116,9 @@ def test_suffixes_in_capitals(command: Command, conditioned: Path, asked_for: Pa
     """Some file systems tell VALID.DB from valid.db, and nobody means anything by it."""
     shutil.copy(asked_for, "ASKED.DB")
     assert run.stored_counts(Path("ASKED.DB")) == {"requested": 5, "finished": 3}
-    assert report(command, "ASKED.DB") == report(command, asked_for)
+    theirs, ours = report(command, "ASKED.DB"), report(command, asked_for)
+    assert theirs.pop("source")["generation"] == ours.pop("source")["generation"]
+    assert theirs == ours
     assert command("report", "ASKED.DB", "--write-back", "--filtered", "VALID.DB").code == 0
     assert [row.valid for row in content("ASKED.DB")[0]] == [True, True, False]
     assert run.stored_counts(Path("VALID.DB")) == {"requested": 2, "finished": 2}
