@@ -127,14 +127,22 @@ class InterruptTogether(Callback):
         """Called before every batch."""
         self.check()
 
-    def check(self) -> None:
+    def check(self, is_busy: bool = False) -> bool:
         """Called by all processes, as often by each.
+
+        Args:
+            is_busy: this process has a share of some work, and is not done with it.
+
+        Returns:
+            Whether some process is busy.
 
         Raises:
             KeyboardInterrupt: if one of them was interrupted.
         """
-        if self.processes.largest(float(self.is_asked)):
+        found = self.processes.largest(2.0 * self.is_asked + is_busy)
+        if found >= 2.0:
             raise KeyboardInterrupt
+        return found > 0.0
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Interrupts are as they were."""

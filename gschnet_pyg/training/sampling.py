@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,7 +14,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from tqdm import tqdm
 
 from gschnet_pyg.contracts import Rate, Verdict
-from gschnet_pyg.generation.sampler import Attempt, generate
+from gschnet_pyg.generation.sampler import Attempt, StepView, generate
 from gschnet_pyg.generation.settings import GenerationSettings
 from gschnet_pyg.generation.starts import FROM_NOTHING, Start
 from gschnet_pyg.processes import ALONE, Processes
@@ -24,8 +25,8 @@ from gschnet_pyg.validity.judging import judge_all
 from gschnet_pyg.validity.pool import available_cores
 from gschnet_pyg.validity.rates import edm_rates, rdkit_rates
 
-_LOOKS = 16
-"""Molecules of a process between looks for an interrupt of another one."""
+_INTERVAL = 1.0
+"""Seconds between looks for an interrupt of another process."""
 
 
 class Sampling(Callback):
@@ -90,34 +91,45 @@ class Sampling(Callback):
         self.epoch = state_dict["epoch"]
 
     def _shares(self, trainer: Trainer, module: LightningModule) -> dict[str, float]:
-        attempts = list(self._attempts(trainer, module))
+        together = next((each for each in _callbacks(trainer) if isinstance(each, InterruptTogether)), None)
+        attempts = self._attempts(module, together)
         finished = [(attempt.z, attempt.pos) for attempt in attempts if attempt.is_finished]
         workers = max(1, available_cores() // self.processes.size)
         own = judge_all(finished, ValidityOptions(), workers=workers, progress=False).verdicts
-        _look_for_interrupts(trainer)
+        if together is not None:
+            together.check()
         verdicts = [verdict for share in self.processes.gathered(own) for verdict in share]
         return {name: rate.value for name, rate in sampled_rates(verdicts, self.settings.n_molecules).items()}
 
-    def _attempts(self, trainer: Trainer, module: LightningModule) -> Iterator[Attempt]:
-        """What this process makes of the molecules."""
-        n_molecules, n_processes = self.settings.n_molecules, self.processes.size
-        numbers = range(self.processes.rank, n_molecules, n_processes)
+    def _attempts(self, module: LightningModule, together: InterruptTogether | None) -> list[Attempt]:
+        """What this process makes of the molecules; all processes are done then."""
+        numbers = range(self.processes.rank, self.settings.n_molecules, self.processes.size)
         settings = replace(self.settings, batch_size=max(1, min(self.settings.batch_size, len(numbers))))
-        attempts = generate(module.model, settings, self.starts, numbers=numbers)  # type: ignore[arg-type]
-        bar = tqdm(
-            attempts,
-            "sampling",
-            total=len(numbers),
-            unit=" molecules",
-            leave=False,
-            disable=None if self.progress else True,
-        )
+        looks = _Looks(together) if together is not None else None
+        attempts = generate(module.model, settings, self.starts, looks, numbers)  # type: ignore[arg-type]
+        is_hidden = None if self.progress else True
+        bar = tqdm(attempts, "sampling", len(numbers), unit=" molecules", leave=False, disable=is_hidden)
         with bar:
-            for done, attempt in enumerate(bar):
-                # every process has that many, so that all look equally often
-                if done % _LOOKS == 0 and done < n_molecules // n_processes:
-                    _look_for_interrupts(trainer)
-                yield attempt
+            made = list(bar)
+        while together is not None and together.check():
+            pass  # the others look again when their next interval is over
+        return made
+
+
+class _Looks:
+    """Looks for interrupts of other processes while molecules grow, an interval apart, for one that is busy.
+
+    Processes that are done go on looking until none is busy: each of them looks as often as the others.
+    """
+
+    def __init__(self, together: InterruptTogether) -> None:
+        self.together, self.last = together, time.monotonic()
+
+    def __call__(self, view: StepView) -> None:
+        """Called before every step of a molecule."""
+        if time.monotonic() - self.last >= _INTERVAL:
+            self.together.check(is_busy=True)
+            self.last = time.monotonic()
 
 
 class SampledCheckpoint(ModelCheckpoint):
@@ -162,13 +174,6 @@ def _validated_weights(trainer: Trainer, module: LightningModule) -> Iterator[No
     finally:
         for average in averages:
             average.on_validation_epoch_end(trainer, module)
-
-
-def _look_for_interrupts(trainer: Trainer) -> None:
-    """Processes that train together end together."""
-    for callback in _callbacks(trainer):
-        if isinstance(callback, InterruptTogether):
-            callback.check()
 
 
 def _callbacks(trainer: Trainer) -> list[Any]:

@@ -187,8 +187,8 @@ def test_an_interrupted_sampling_changes_nothing(
     whole = train(command, database, *settings, name="whole")
     plain, calls = sampling.generate, itertools.count()
 
-    def interrupted(*arguments: Any, **options: Any) -> Iterator[Attempt]:
-        attempts = plain(*arguments, **options)
+    def interrupted(*arguments: Any) -> Iterator[Attempt]:
+        attempts = plain(*arguments)
         if next(calls) == 1:
             next(attempts)
             raise KeyboardInterrupt
@@ -210,7 +210,7 @@ def test_a_run_without_any_sampling_has_its_last_weights(
 ) -> None:
     """It is interrupted in the only one, at its end; no validation follows when it goes on."""
 
-    def interrupted(*arguments: Any, **options: Any) -> Iterator[Attempt]:
+    def interrupted(*arguments: Any) -> Iterator[Attempt]:
         raise KeyboardInterrupt
 
     settings = (*CONSTANT, "sampling.every=9", "checkpoint.monitor=valid", "training.max_steps=6")
@@ -268,11 +268,11 @@ def test_targets_are_those_of_validation_molecules(
     asked: list[np.ndarray] = []
 
     def watched(
-        model: GSchNet, settings: GenerationSettings, starts: Sequence[Start], **options: Any
+        model: GSchNet, settings: GenerationSettings, starts: Sequence[Start], *others: Any
     ) -> Iterator[Attempt]:
         asked.append(np.array([start.conditions["gap"] for start in starts]))
         assert all(start.conditions["composition"].shape == (5,) for start in starts)
-        return plain(model, settings, starts, **options)
+        return plain(model, settings, starts, *others)
 
     plain = sampling.generate
     monkeypatch.setattr(sampling, "generate", watched)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -86,7 +87,7 @@ def test_early_stopping_counts_samplings_alone() -> None:
 def test_averaged_weights_make_the_molecules(monkeypatch: pytest.MonkeyPatch) -> None:
     used: list[torch.Tensor] = []
 
-    def watched(model: GSchNet, settings: GenerationSettings, *args: Any, **kwargs: Any) -> Iterator[Attempt]:
+    def watched(model: GSchNet, *args: Any) -> Iterator[Attempt]:
         used.append(model.type_head[0].weight.clone())
         return iter(())
 
@@ -147,9 +148,9 @@ class Twins(Processes):
 def test_what_two_processes_find_is_unique_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[list[int]] = []
 
-    def methanes(model: GSchNet, settings: GenerationSettings, *args: Any, **kwargs: Any) -> Iterator[Attempt]:
-        asked.append(list(kwargs["numbers"]))
-        return (Attempt(number, *coordinates("C"), is_finished=number != 3) for number in kwargs["numbers"])
+    def methanes(*args: Any) -> Iterator[Attempt]:
+        asked.append(list(args[-1]))
+        return (Attempt(number, *coordinates("C"), is_finished=number != 3) for number in args[-1])
 
     monkeypatch.setattr(sampling, "generate", methanes)
     eight = replace(FEW, n_molecules=8)
@@ -170,20 +171,39 @@ def interrupts_as_before() -> Iterator[None]:
 @pytest.mark.usefixtures("interrupts_as_before")
 def test_an_interrupt_of_another_process_ends_a_sampling(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is noticed while molecules are made, and the weights that training goes on with are in their place."""
-    made: list[int] = []
-    interrupts = InterruptTogether(Twins(size=2))
+    interrupts, looks = InterruptTogether(Twins(size=2)), itertools.count(1)
 
-    def endless(model: GSchNet, settings: GenerationSettings, *args: Any, **kwargs: Any) -> Iterator[Attempt]:
-        for number in kwargs["numbers"]:
-            made.append(number)
-            interrupts.is_asked = True
-            yield Attempt(number, *coordinates("C"), is_finished=True)
+    def endless(*args: Any) -> Iterator[Attempt]:
+        *_, on_step, numbers = args
+        assert len(numbers) == 500
+        while True:
+            on_step(None)
+            interrupts.is_asked = next(looks) == 3
+            yield from ()
 
     monkeypatch.setattr(sampling, "generate", endless)
+    monkeypatch.setattr(sampling, "_INTERVAL", 0.0)
     plain, module = training(Optimisation("adam", 1e-2)), training(Optimisation("adam", 1e-2))
     fit(plain, 2)
     many = replace(FEW, n_molecules=1000)
     with pytest.raises(SystemExit):
         fit(module, 2, [interrupts, AveragedWeights(0.99), Sampling(many, 1, 2, processes=Twins(size=2))])
-    assert len(made) == 1
+    assert next(looks) == 4
     assert torch.equal(module.model.type_head[0].weight, plain.model.type_head[0].weight)
+
+
+class Behind(Twins):
+    """Beside a process that is busy for three more looks."""
+
+    n_looks = 0
+
+    def largest(self, value: float) -> float:
+        Behind.n_looks += 1
+        return max(value, float(Behind.n_looks <= 3))
+
+
+def test_processes_wait_for_each_other_and_look_on() -> None:
+    processes = Behind(size=2)
+    sampler = Sampling(replace(FEW, n_molecules=0), 1, 2, processes=processes)
+    assert sampler._attempts(training(Optimisation()), InterruptTogether(processes)) == []
+    assert Behind.n_looks == 4
