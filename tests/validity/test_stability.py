@@ -60,7 +60,7 @@ HAND_COUNTED = {
 
 @pytest.mark.parametrize("name", HAND_COUNTED)
 def test_valences_counted_by_hand(name: str) -> None:
-    """Linear molecules with measured bond lengths."""
+    """Linear molecules have measured bond lengths, the others those of a force field."""
     (z, pos), valences, stable = HAND_COUNTED[name]
     orders = bond_orders(z, pos)
     assert orders.sum(axis=1).tolist() == valences
