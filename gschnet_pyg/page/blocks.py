@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from markupsafe import Markup
@@ -46,7 +46,7 @@ class Plot(Block):
 
     macro = "plot"
 
-    svg: Markup = Markup()
+    svg: Markup = field(default_factory=Markup)
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Panels(Block):
 
 @dataclass(frozen=True)
 class Bar:
-    """A share, and that of the reference as a mark on the same scale."""
+    """A share, and that of the reference as a mark on the same scale; ``hint`` is a sentence on it."""
 
     label: str
     share: Rate
@@ -79,7 +79,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Bars(Block):
-    """A list of shares; ``full`` is the share that fills the width."""
+    """A list of shares; ``full`` is the share that fills the width. Long ones take two columns."""
 
     macro = "bars"
 
@@ -98,21 +98,22 @@ class Facts(Block):
 
 @dataclass(frozen=True)
 class Cell:
-    """Of a table: a text, and smaller what it rests on."""
+    """Of a table: a text, smaller what it rests on, and what it is sorted by."""
 
     text: str
-    small: str = ""
+    small: tuple[str, ...] = ()
     sort: float | str | None = None
 
 
 @dataclass(frozen=True)
 class Table(Block):
-    """Rows with a heading each; ``faint`` ones are there to compare with."""
+    """Rows with a heading each; the ``strong`` first ones stand out, the ``faint`` last ones are to compare with."""
 
     macro = "table"
 
     head: Sequence[str] = ()
     rows: Sequence[tuple[str, Sequence[Cell]]] = ()
+    strong: int = 0
     faint: int = 0
 
 

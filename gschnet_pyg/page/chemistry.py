@@ -28,13 +28,24 @@ def chemistry_section(report: ValidityReport, drawings: Mapping[str, str | None]
         bars = [Bar(name, group.molecules, group.reference) for name, group in groups]
         left = len(found.functional_groups) - len(bars)
         compared = any(bar.reference for bar in bars)
-        caption = "Share of valid molecules that have a functional group" + (f"; {left:,} rarer ones left out." if left > 0 else ".")
+        caption = "Share of valid molecules that have a functional group" + (
+            f"; {left:,} rarer ones left out." if left > 0 else "."
+        )
         blocks.append(
-            Bars("Functional groups", caption, "fragments", legend=BOTH if compared else GENERATED, bars=bars, full=scale(bars))
+            Bars(
+                "Functional groups",
+                caption,
+                "fragments",
+                legend=BOTH if compared else GENERATED,
+                bars=bars,
+                full=scale(bars),
+            )
         )
     if found.similarity is not None and found.similarity.unique is not None:
         blocks.append(_similarity(found.similarity))
-    if found.frequent and report.distributions.molecules:
+    # a molecule that was generated once is not frequent
+    frequent = [each for each in found.frequent if each.count > 1][:12]
+    if frequent and report.distributions.molecules:
         blocks.append(
             Molecules(
                 "Most frequent molecules",
@@ -49,7 +60,7 @@ def chemistry_section(report: ValidityReport, drawings: Mapping[str, str | None]
                         Rate(each.count, report.distributions.molecules),
                         each.reference,
                     )
-                    for each in found.frequent[:12]
+                    for each in frequent
                 ],
             )
         )
@@ -57,12 +68,16 @@ def chemistry_section(report: ValidityReport, drawings: Mapping[str, str | None]
 
 
 def _similarity(found: Similarity) -> Plot:
-    kinds = (("generated", "unseen", found.unseen), ("third", "all different", found.unique), ("reference", "test", found.test))
+    kinds = (
+        ("generated", "unseen", found.unseen),
+        ("third", "all different", found.unique),
+        ("reference", "test", found.test),
+    )
     there = [(kind, label, numbers) for kind, label, numbers in kinds if numbers is not None]
     said = "; ".join(f"{label}: {spread(numbers)}, {numbers.n:,} molecules" for _, label, numbers in there)
     return Plot(
         "Similarity to the nearest training molecule",
-        f"Tanimoto similarity to the nearest of {found.trained:,} training molecules. {said}.".replace(". u", ". U"),
+        f"Tanimoto similarity to the nearest of {found.trained:,} training molecules; {said}.",
         "similarity",
         legend=tuple((kind, label) for kind, label, _ in there),
         svg=histograms(

@@ -49,9 +49,13 @@ def series_of(comparison: Comparison) -> list[Series]:
 def _bars(title: str, caption: str, comparison: Comparison) -> Bars:
     theirs = comparison.reference or {}
     of, of_theirs = sum(comparison.generated.values()), sum(theirs.values())
-    keys = sorted(comparison.generated.keys() | theirs.keys(), key=lambda key: (int(key) if key.isdecimal() else 0, key))
-    if not all(key.isdecimal() for key in keys):
-        keys.sort(key=lambda key: -max(comparison.generated.get(key, 0) / max(of, 1), theirs.get(key, 0) / max(of_theirs, 1)))
+    names = comparison.generated.keys() | theirs.keys()
+    if all(name.isdecimal() for name in names):
+        keys = sorted(names, key=int)
+    else:  # the most frequent ones first
+        keys = sorted(
+            names, key=lambda name: -comparison.generated.get(name, 0) * max(of_theirs, 1) - theirs.get(name, 0) * of
+        )
     bars = [
         Bar(
             key,
@@ -79,11 +83,11 @@ def _ring_table(rings: Mapping[str, RingStatistics]) -> Table:
         )
         for size, each in found.items()
     ]
-    return Table("Rings in molecules", "Valid molecules that have a ring of a size.", head=head, rows=rows)
+    return Table("Rings in molecules", "Valid molecules that have a ring of a size.", wide=True, head=head, rows=rows)
 
 
 def rate_cell(rate: Rate | None) -> Cell:
-    """A share in percent over its counts and its interval."""
+    """A share in percent, its counts and its interval."""
     if rate is None:
-        return Cell("–", "", -1.0)
-    return Cell(percent(rate.value), f"{rate.count:,}/{rate.of:,} · {interval(rate)}", rate.value)
+        return Cell("–", sort=-1.0)
+    return Cell(percent(rate.value), (f"{rate.count:,}/{rate.of:,}", interval(rate)), rate.value)

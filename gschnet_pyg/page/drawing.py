@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from rdkit import Chem, rdBase
@@ -60,7 +61,7 @@ def draw(item: Molecule | str, options: PerceptionOptions) -> Drawn:
         if found.mol is not None:
             mol = Chem.Mol(found.mol)
             Chem.AssignStereochemistryFrom3D(mol)
-            return Drawn(_draw_valid(Chem.RemoveHs(mol)), _valid_block(found.mol))
+            return Drawn(_draw_valid(Chem.RemoveHs(mol)), _valid_block(mol))
         if found.failure in ("empty", "unknown_element") or not np.isfinite(pos).all():
             return Drawn(None, None)
         bonded = skeleton(np.asarray(z), np.asarray(pos, dtype=np.float64))
@@ -95,7 +96,9 @@ def _draw_skeleton(mol: Chem.Mol) -> str:
     drawn.UpdatePropertyCache(strict=False)
     Chem.GetSymmSSSR(drawn)
     rdDepictor.Compute2DCoords(drawn)
-    return _svg(drawn, {atom.GetIdx(): _label(atom.GetSymbol(), atom.GetIntProp("hydrogens")) for atom in drawn.GetAtoms()})
+    return _svg(
+        drawn, {atom.GetIdx(): _label(atom.GetSymbol(), atom.GetIntProp("hydrogens")) for atom in drawn.GetAtoms()}
+    )
 
 
 def _label(symbol: str, hydrogens: int) -> str:
@@ -104,13 +107,14 @@ def _label(symbol: str, hydrogens: int) -> str:
 
 def _svg(mol: Chem.Mol, labels: dict[int, str]) -> str:
     drawer = rdMolDraw2D.MolDraw2DSVG(-1, -1, -1, -1, True)
-    options = drawer.drawOptions()
+    options: Any = drawer.drawOptions()
     options.clearBackground = False
     options.prepareMolsBeforeDrawing = False
     options.scalingFactor = _SCALE
     options.fixedFontSize = _FONT
     options.bondLineWidth = 1
     options.padding = 0.03
+    options.additionalAtomLabelPadding = 0.06
     options.updateAtomPalette({-1: (0, 0, 0), 1: (0, 0, 0), 6: (0, 0, 0)})
     options.updateAtomPalette({number: _channels(colour) for number, (colour, _) in _COLOURS.items()})
     for atom, label in labels.items():
@@ -137,8 +141,9 @@ def _compact(svg: str) -> str:
     if found is None:
         raise RuntimeError("RDKit has drawn something without a view box")
     width, height = found.groups()
-    lines, wedges, bond = [], [], ""
-    end = ""
+    lines: list[str] = []
+    wedges: list[str] = []
+    bond = end = ""
     for name, path, style in _PATH.findall(svg):
         path = _NUMBER.sub(lambda number: f"{float(number[0]):.1f}".removesuffix(".0"), path)
         if "fill:none" not in style:

@@ -16,11 +16,13 @@ from matplotlib.path import Path
 from gschnet_pyg.contracts import Histogram
 from gschnet_pyg.page.svg import COLOURS, STYLE, inline_svg
 
-WIDE, SMALL = (4.4, 2.6), (2.2, 1.5)
+WIDE, SMALL = (4.4, 2.7), (2.2, 1.4)
 """Inches of a plot and of one of several small ones; letters are of one size in both."""
 
 _MOST_POINTS = 1500
 _TAIL = 0.01  # of a histogram that may lie beyond the axis
+_MOST_BINS = 48
+_FACTORS = (1, 2, 5, 10, 20, 50, 100)
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Series:
 def histograms(
     series: Sequence[Series],
     bin_width: float,
-    xlabel: str,
+    xlabel: str = "",
     *,
     size: tuple[float, float] = WIDE,
     centred: bool = False,
@@ -57,29 +59,27 @@ def histograms(
         centred: bins around their values, for whole numbers.
         limits: of the axis; from the counts by default, without the last hundredth where it is far away.
     """
-    low, high = limits or _limits([each.histogram for each in series], bin_width)
-    edges = low + bin_width * np.arange(round((high - low) / bin_width) + 1)
+    bin_width, edges = _edges([each.histogram for each in series], bin_width, limits, whole=centred)
+    shift = -bin_width / 2 if centred else 0.0
     small = size == SMALL
     with rc_context(STYLE):
         figure, axes = _figure(size)
         beyond = []
         for each in series:
-            total = sum(each.histogram.values())
-            shares, outside = _shares(each.histogram, edges, bin_width)
-            if total and outside >= 0.5 / total:
+            shares, outside = _shares(each.histogram, edges)
+            if outside:
                 beyond.append((each.kind, outside))
-            _stairs(axes, shares, edges - (bin_width / 2 if centred else 0), each.kind)
+            _stairs(axes, shares, edges + shift, each.kind)
         axes.set_ylim(0, None)
-        axes.set_xlim(edges[0] - (bin_width / 2 if centred else 0), edges[-1] - (bin_width / 2 if centred else 0))
+        axes.set_xlim(edges[0] + shift, edges[-1] + shift)
         axes.locator_params(axis="y", nbins=3 if small else 4)
-        axes.locator_params(axis="x", nbins=4 if small else 7, integer=centred)
+        axes.locator_params(axis="x", nbins=3 if small else 7, integer=centred)
         if not small:
             axes.set_ylabel("share, %")
+            for row, (kind, share) in enumerate(beyond):
+                axes.text(1, 0.97 - 0.1 * row, f"{100 * share:.1f} % further out", transform=axes.transAxes,
+                          ha="right", va="top", color=COLOURS[kind])  # fmt: skip
         axes.set_xlabel(xlabel)
-        for row, (kind, share) in enumerate(beyond):
-            text = f"{100 * share:.1f} % beyond →"
-            axes.text(1, 0.96 - 0.1 * row, text, transform=axes.transAxes, ha="right", va="top", fontsize=8,
-                      color=COLOURS[kind])  # fmt: skip
         return inline_svg(figure)
 
 
@@ -116,7 +116,7 @@ def scatter(
 def _figure(size: tuple[float, float]) -> tuple[Figure, Axes]:
     """Margins in inches, so that all plots of a size align."""
     width, height = size
-    left, bottom, right, top = (0.3, 0.36, 0.06, 0.08) if size == SMALL else (0.52, 0.46, 0.1, 0.1)
+    left, bottom, right, top = (0.3, 0.24, 0.05, 0.06) if size == SMALL else (0.54, 0.48, 0.1, 0.1)
     figure = Figure(figsize=size, frameon=False)
     axes = figure.add_axes(
         (left / width, bottom / height, (width - left - right) / width, (height - bottom - top) / height)
@@ -133,17 +133,29 @@ def _stairs(axes: Axes, shares: np.ndarray, edges: np.ndarray, kind: str) -> Non
     axes.stairs(100 * shares, edges, color=colour, lw=1.5 if kind == "generated" else 1.2)
 
 
-def _shares(histogram: Histogram, edges: np.ndarray, bin_width: float) -> tuple[np.ndarray, float]:
+def _edges(
+    found: Sequence[Histogram], bin_width: float, limits: tuple[float, float] | None, *, whole: bool
+) -> tuple[float, np.ndarray]:
+    """Bins wide enough to be told apart, and their edges."""
+    low, high = limits or _limits(found, bin_width)
+    factor = (
+        1 if whole else next(n for n in _FACTORS if (high - low) / (n * bin_width) <= _MOST_BINS or n == _FACTORS[-1])
+    )
+    width = factor * bin_width
+    first = np.floor(low / width + 1e-6)
+    return width, width * (first + np.arange(max(1, int(np.ceil(high / width - first - 1e-6))) + 1))
+
+
+def _shares(histogram: Histogram, edges: np.ndarray) -> tuple[np.ndarray, float]:
     """Of all counts in each bin, and outside of the edges."""
+    counts = np.zeros(len(edges) - 1)
     total = sum(histogram.values())
-    shares = np.zeros(len(edges) - 1)
-    inside = 0
     for edge, number in histogram.items():
-        place = round((float(edge) - edges[0]) / bin_width)
-        if 0 <= place < len(shares):
-            shares[place] += number / total
-            inside += number
-    return shares, (1 - inside / total) if total else 0.0
+        place = int(np.floor((float(edge) - edges[0]) / (edges[1] - edges[0]) + 1e-6))
+        if 0 <= place < len(counts):
+            counts[place] += number
+    outside = total - int(counts.sum())
+    return counts / max(total, 1), outside / max(total, 1)
 
 
 def _limits(found: Sequence[Mapping[str, int]], bin_width: float) -> tuple[float, float]:

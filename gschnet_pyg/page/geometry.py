@@ -41,7 +41,10 @@ def geometry_section(report: ValidityReport) -> Section | None:
             )
         )
     if (checks := report.geometry.pose_checks) is not None:
-        bars = [Bar("all checks", checks.all_passed), *(Bar(name, rate) for name, rate in checks.checks.items())]
+        bars = [
+            Bar("all checks", checks.all_passed),
+            *(Bar(name.replace("_", " "), rate) for name, rate in checks.checks.items()),
+        ]
         lost = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in checks.failures.items())
         blocks.append(
             Bars(
@@ -50,6 +53,7 @@ def geometry_section(report: ValidityReport) -> Section | None:
                 + (f", not checked: {lost}." if lost else "."),
                 "pose",
                 legend=GENERATED,
+                wide=True,
                 bars=bars,
             )
         )
@@ -67,22 +71,21 @@ def _panels(title: str, caption: str, comparison: TypedComparison) -> Panels:
     of_theirs = sum(sum((each.reference or {}).values()) for each in types.values()) or 1
     chosen = sorted(types, key=lambda name: -frequency(types[name]))[:_PANELS]
     angle = comparison.unit != "Å"
-    unit = "°" if angle else comparison.unit
+    unit = "degrees" if angle else comparison.unit
     compared = any(types[name].reference for name in chosen)
     panels = [
         Panel(
             name.replace("-", "–"),
             types[name].divergence,
-            histograms(series_of(types[name]), comparison.bin_width, unit, size=SMALL),
+            histograms(series_of(types[name]), comparison.bin_width, size=SMALL),
         )
         for name in chosen
     ]
     rest = f" The {len(panels)} most frequent of {len(types)} types." if len(types) > len(panels) else ""
-    mean = " The divergence is the mean over all types, weighted as in the reference." if compared else ""
     return Panels(
         title,
-        f"Share of each type, {caption}, in valid molecules; bins of {comparison.bin_width:g} {unit}.{rest}{mean}",
-        None,
+        f"Share of each type, {caption}, in valid molecules, in {unit}.{rest}",
+        "divergence",
         comparison.divergence,
         BOTH if compared else GENERATED,
         True,
@@ -93,7 +96,9 @@ def _panels(title: str, caption: str, comparison: TypedComparison) -> Panels:
 def _quality(geometry: Geometry) -> Table:
     """What is one number for each, in one table."""
     compared = geometry.reference_clashes is not None
-    rows: list[tuple[str, list[Cell]]] = [("molecules with a clash, %", _both(geometry.clashes, geometry.reference_clashes))]
+    rows: list[tuple[str, list[Cell]]] = [
+        ("molecules with a clash, %", _both(geometry.clashes, geometry.reference_clashes))
+    ]
     for relaxation in (geometry.strain, geometry.relaxation):
         if relaxation is None:
             continue
@@ -101,14 +106,16 @@ def _quality(geometry: Geometry) -> Table:
         compared = compared or theirs is not None
         name = relaxation.method
         mine = relaxation
-        rows.append((f"{name}: energy, {relaxation.unit}", [_numbers(mine.energy), _numbers(theirs and theirs.energy)]))
-        rows.append((f"{name}: RMSD, Å", [_numbers(mine.rmsd), _numbers(theirs and theirs.rmsd)]))
+        rows.append(
+            (f"{name}: energy, {relaxation.unit}", [_numbers(mine.energy), _numbers(theirs.energy if theirs else None)])
+        )
+        rows.append((f"{name}: RMSD, Å", [_numbers(mine.rmsd), _numbers(theirs.rmsd if theirs else None)]))
         rows.append((f"{name}: bonds kept, %", _both(mine.same_bonds, theirs.same_bonds if theirs else None)))
     if not compared:
         rows = [(label, cells[:1]) for label, cells in rows]
     head = ["", "generated", *(["reference"] if compared else [])]
-    caption = "Shares with their counts and 95 % intervals; of numbers the median, and below where 90 % of them lie."
-    return Table("In numbers", caption, "clashes", head=head, rows=rows)
+    caption = "Shares with their counts and 95 % intervals; of numbers the median, and below it where 90 % of them lie."
+    return Table("In numbers", caption, "clashes", wide=True, head=head, rows=rows)
 
 
 def _both(mine: Rate, theirs: Rate | None) -> list[Cell]:
@@ -119,7 +126,7 @@ def _numbers(found: Numbers | None) -> Cell:
     if found is None:
         return Cell("–")
     low, _, median, _, high = found.quantiles
-    return Cell(f"{median:.3g}", f"{low:.3g} to {high:.3g} · {found.n:,} molecules", median)
+    return Cell(f"{median:.3g}", (f"{low:.3g} to {high:.3g}", f"{found.n:,} molecules"), median)
 
 
 def _relaxation(found: Relaxation, title: str) -> list[Block]:
@@ -129,8 +136,8 @@ def _relaxation(found: Relaxation, title: str) -> list[Block]:
     theirs = found.reference
     blocks: list[Block] = []
     for name, what, unit, numbers, other in (
-        (title, "energy", found.unit, found.energy, theirs and theirs.energy),
-        ("RMSD", "RMSD", "Å", found.rmsd, theirs and theirs.rmsd),
+        (title, "energy", found.unit, found.energy, theirs.energy if theirs else None),
+        ("RMSD", "RMSD", "Å", found.rmsd, theirs.rmsd if theirs else None),
     ):
         if numbers is None:
             continue

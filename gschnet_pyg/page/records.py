@@ -47,9 +47,7 @@ def sampled_rows(sizes: Sequence[int], gallery: int, seed: int) -> list[np.ndarr
     """
     each = gallery // max(len(sizes), 1)
     stream = np.random.default_rng(seed)
-    return [
-        np.arange(size) if size <= each else np.sort(stream.choice(size, each, replace=False)) for size in sizes
-    ]
+    return [np.arange(size) if size <= each else np.sort(stream.choice(size, each, replace=False)) for size in sizes]
 
 
 def draw_all(

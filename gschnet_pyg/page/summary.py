@@ -85,7 +85,7 @@ def _edm_table(report: ValidityReport) -> Table:
         rows.append(("reference", [rate_cell(report.reference.edm[name]) for name in _EDM]))
     rows.extend((name, [Cell(f"{value:.1f}") for value in values]) for name, values in PUBLISHED_EDM.items())
     caption = "In percent, by EDM's rules. The last rows are published, of 10,000 samples of models trained on QM9."
-    return Table("Beside published models", caption, "stable", head=head, rows=rows, faint=len(PUBLISHED_EDM))
+    return Table("Beside published models", caption, "stable", head=head, rows=rows, strong=1, faint=len(PUBLISHED_EDM))
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Column:
 
 def comparison_columns(reports: Sequence[ValidityReport]) -> list[Column]:
     """Headline numbers of several files; without columns that no file has."""
-    found = [Column("requested", [Cell(f"{each.requested:,}", "", each.requested) for each in reports])]
+    found = [Column("requested", [Cell(f"{each.requested:,}", sort=each.requested) for each in reports])]
     for row, label in enumerate(headline.label for headline in headlines(reports[0])):
         rates = [headlines(each)[row].rate for each in reports]
         if any(rate is not None for rate in rates):
@@ -107,14 +107,18 @@ def comparison_columns(reports: Sequence[ValidityReport]) -> list[Column]:
     strains = [each.geometry.strain and each.geometry.strain.energy for each in reports]
     if any(strains):
         cells = [
-            Cell(f"{each.quantiles[2]:.3g}", f"median of {each.n:,}", each.quantiles[2]) if each else Cell("–", "", -1.0)
+            Cell(f"{each.quantiles[2]:.3g}", (f"median of {each.n:,}",), each.quantiles[2])
+            if each
+            else Cell("–", sort=-1.0)
             for each in strains
         ]
         found.append(Column("strain, kcal/mol", cells))
     for label, name in (("bond lengths", "bond_lengths"), ("angles", "angles")):
         values = [getattr(each.distributions, name).divergence for each in reports]
         if any(value is not None for value in values):
-            cells = [Cell("–", "", -1.0) if value is None else Cell(f"{value:.3f}", "bits", value) for value in values]
+            cells = [
+                Cell("–", sort=-1.0) if value is None else Cell(f"{value:.3f}", ("bits",), value) for value in values
+            ]
             found.append(Column(f"{label}, divergence", cells))
     return found
 
@@ -126,6 +130,6 @@ def subtitle(report: ValidityReport) -> str:
         return f"{text}; no reference to compare with."
     valid = report.reference.valid
     return (
-        f"{text}; compared with {report.reference.molecules:,} reference molecules, {percent(valid.value)} % of which "
-        f"({valid.count:,}/{valid.of:,}) are valid by the same rules."
+        f"{text}; compared with {report.reference.molecules:,} reference molecules, {percent(valid.value)}\u00a0% of "
+        f"which ({valid.count:,}/{valid.of:,}) are valid by the same rules."
     )

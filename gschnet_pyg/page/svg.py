@@ -8,7 +8,6 @@ from itertools import count
 from typing import Any
 
 from markupsafe import Markup
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 COLOURS = {
@@ -17,9 +16,9 @@ COLOURS = {
 }  # fmt: skip
 """Stand-ins that become the variables of the same name, and so follow the theme."""
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "svg.fonttype": "none",
-    "font.size": 9,
+    "font.size": 10.5,
     "font.family": "DejaVu Sans",
     "text.parse_math": False,
     "text.color": COLOURS["ink"],
@@ -57,7 +56,7 @@ def inline_svg(figure: Figure) -> Markup:
     """No header, ids that no other plot has, colours by variable, coordinates to a hundredth of a point."""
     prefix = f"f{next(_serial)}-"
     stream = StringIO()
-    FigureCanvasSVG(figure).print_svg(stream, metadata={"Date": None})
+    figure.savefig(stream, format="svg", metadata={"Date": None})
     text = _HEADER.sub(r'<svg viewBox="\1" aria-hidden="true">', stream.getvalue())
     text = _STYLE_SHEET.sub("", text)
     text = _IDS.sub("<g", text)

@@ -40,7 +40,11 @@ def _plot(found: TargetComparison) -> Plot | None:
             legend=(("generated", "molecule"), ("ink", "mean ± deviation"), ("reference", "as asked for")),
             svg=scatter(pairs, means, f"{found.name} asked for{unit}", f"{found.name} reached{unit}"),
         )
-    numbers = numbers_of([float(reached) for _, reached in found.pairs], SIMILARITY_BIN) if found.kind == "fingerprint" else None
+    numbers = (
+        numbers_of([float(reached) for _, reached in found.pairs], SIMILARITY_BIN)
+        if found.kind == "fingerprint"
+        else None
+    )
     if numbers is None:
         return None
     return Plot(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
 
 from gschnet_pyg.errors import DataError
 from gschnet_pyg.page.packing import packed
@@ -51,7 +52,7 @@ def load_viewer() -> Viewer:
     texts = []
     for name in (_SCRIPT, licences[0], _NOTICES):
         try:
-            texts.append(package.locate_file(name).read_text(encoding="utf-8"))  # type: ignore[attr-defined]
+            texts.append(Path(str(package.locate_file(name))).read_text(encoding="utf-8"))
         except OSError as error:
             raise DataError(f"{_PACKAGE} {package.version} lacks {name} ({error}); install version 1.1") from None
     return Viewer(package.version, packed(texts[0]), *texts[1:])

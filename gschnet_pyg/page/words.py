@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+from markupsafe import Markup, escape
+
 from gschnet_pyg.contracts import Numbers, Rate
 
 FAILURES = {
@@ -35,8 +39,8 @@ EXPLANATIONS = {
 """The same in a sentence."""
 
 TERMS = {
-    "valid": "RDKit finds bonds from the coordinates alone: one fragment, bond orders that satisfy every valence at the "
-    "allowed charges, no unpaired electron where radicals are not allowed, and no objection when it sanitises.",
+    "valid": "RDKit finds bonds from the coordinates alone: one fragment, bond orders that satisfy every valence at "
+    "the allowed charges, no unpaired electron where radicals are not allowed, and no objection when it sanitises.",
     "unique": "Valid, and the first molecule with its canonical SMILES. The share falls as more molecules are drawn.",
     "unseen": "Unique, and not among the training and validation molecules of the reference.",
     "novel": "Unique, and not among the molecules of the reference at all, its test molecules included.",
@@ -46,13 +50,15 @@ TERMS = {
     "interval": "95 % confidence interval of a share after Wilson (1927): the range of shares that this count is "
     "compatible with. Two files whose intervals overlap widely have not been shown to differ.",
     "divergence": "Jensen-Shannon divergence of two histograms, in bits: 0 where they are the same, 1 where they share "
-    "nothing. Few counts inflate it, by about (bins − 1) / (5.5 × counts).",
+    "nothing. Few counts inflate it, by about (bins − 1) / (5.5 × counts). That of lengths or angles is the mean over "
+    "all types, weighted as in the reference.",
     "strain": "Energy by which a molecule goes down when it is relaxed from its generated geometry to the next minimum "
     "of the MMFF94 force field. The RMSD is over all atoms, after superposition of the two geometries.",
     "clashes": "A valid molecule clashes if two of its atoms that share no bond and no angle are closer than their van "
     "der Waals radii allow.",
     "similarity": "Tanimoto similarity of Morgan fingerprints (radius 2, 2,048 bits, no stereochemistry) to the most "
-    "similar training molecule: 1 for the same fingerprint. Test molecules show what new molecules of the same kind have.",
+    "similar training molecule: 1 for the same fingerprint. Test molecules show what new molecules of the same kind "
+    "have.",
     "origin": "Generation starts from an origin token at the centre of mass that the molecule is going to have. The "
     "distance says how well the molecule was closed around it.",
     "pose": "Checks of single molecules by PoseBusters (Buttenschoen et al., Chem. Sci. 15, 3130, 2024).",
@@ -74,9 +80,14 @@ def percent(value: float, digits: int = 1) -> str:
 
 
 def interval(rate: Rate, digits: int = 1) -> str:
-    """``93.6 to 96.3 %``."""
+    """``93.6 to 96.3 %``, with a space that does not break."""
     low, high = rate.interval
-    return f"{100 * low:.{digits}f} to {100 * high:.{digits}f} %"
+    return f"{100 * low:.{digits}f} to {100 * high:.{digits}f}\u00a0%"
+
+
+def formula(text: str) -> Markup:
+    """With its numbers as subscripts."""
+    return Markup(re.sub(r"(\d+)", r"<sub>\1</sub>", str(escape(text))))
 
 
 def spread(numbers: Numbers, unit: str = "") -> str:

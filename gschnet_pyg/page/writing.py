@@ -22,7 +22,7 @@ from gschnet_pyg.page.records import PageEntry, draw_all, perception_options, re
 from gschnet_pyg.page.summary import Headline, comparison_columns, headlines, subtitle, validity_section
 from gschnet_pyg.page.targets import target_section
 from gschnet_pyg.page.viewer import load_viewer
-from gschnet_pyg.page.words import TERMS, interval, percent
+from gschnet_pyg.page.words import TERMS, formula, interval, percent
 
 __all__ = ["PageEntry", "write_page"]
 
@@ -79,26 +79,33 @@ def write_page(
             raise ValueError(f"{entry.name}: {len(entry.molecules)} molecules, {len(entry.report.verdicts)} verdicts")
     viewer = load_viewer()
     chosen = sampled_rows([len(entry.molecules) for entry in entries], gallery, seed)
-    parts, molecules, others = [], [], {}
+    parts, molecules = [], []
+    others: dict[str, str | None] = {}
     for entry, rows in zip(entries, chosen, strict=True):
         options = perception_options(entry.report.options)
         smiles = smiles_to_draw(entry.report, rows)
-        drawn = draw_all([*(entry.molecules[row] for row in rows), *smiles], options, workers=workers, progress=progress)
+        drawn = draw_all(
+            [*(entry.molecules[row] for row in rows), *smiles], options, workers=workers, progress=progress
+        )
         drawings = dict(zip(smiles, (each.svg for each in drawn[len(rows) :]), strict=True))
         molecules.append(records(entry, rows, drawn[: len(rows)]))
         others |= drawings
         parts.append(_part(entry, len(rows), drawings))
     data = {"files": [entry.name for entry in entries], "molecules": molecules, "others": others}
-    html = _environment().get_template("page.html").render(
-        title=title or (entries[0].name if len(entries) == 1 else f"{len(entries)} files compared"),
-        parts=parts,
-        comparison=comparison_columns([entry.report for entry in entries]) if len(entries) > 1 else [],
-        terms=TERMS,
-        viewer=viewer,
-        versions=version_rows(viewer),
-        data=packed(json.dumps(data, separators=(",", ":"))),
-        styles=Markup("\n".join(map(_asset, _STYLES))),
-        scripts=Markup("\n".join(map(_asset, _SCRIPTS))),
+    html = (
+        _environment()
+        .get_template("page.html")
+        .render(
+            title=title or (entries[0].name if len(entries) == 1 else f"{len(entries)} files compared"),
+            parts=parts,
+            comparison=comparison_columns([entry.report for entry in entries]) if len(entries) > 1 else [],
+            terms=TERMS,
+            viewer=viewer,
+            versions=version_rows(viewer),
+            data=packed(json.dumps(data, separators=(",", ":"))),
+            styles=Markup("\n".join(map(_asset, _STYLES))),
+            scripts=Markup("\n".join(map(_asset, _SCRIPTS))),
+        )
     )
     with replace_file(path) as temporary:
         temporary.write_text(html, encoding="utf-8")
@@ -137,6 +144,7 @@ def _environment() -> Environment:
     )
     environment.filters["percent"] = percent
     environment.filters["interval"] = interval
+    environment.filters["formula"] = formula
     return environment
 
 
