@@ -30,11 +30,12 @@ class View {
       try {
         this.loading ??= loadLibrary();
         await this.loading;
+        // another molecule, or none since the dialog is closed: a view without a size cannot be drawn
+        if (this.wanted !== molecule) return undefined;
         this.viewer ??= window.$3Dmol.createViewer(element("stage"), { backgroundAlpha: 0, antialias: true });
       } catch (error) {
         return this.say(`The 3D view could not be started: ${error.message}`);
       }
-      if (this.wanted !== molecule) return undefined;
     }
     this.say("");
     this.viewer.removeAllModels();
@@ -42,7 +43,14 @@ class View {
     this.style();
     this.viewer.resize();
     this.front();
+    if (this.spinning) this.viewer.spin("y");
     return undefined;
+  }
+
+  // The dialog is closed.
+  leave() {
+    this.wanted = null;
+    this.viewer?.spin(false);
   }
 
   front() {
