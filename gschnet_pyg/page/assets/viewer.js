@@ -91,6 +91,12 @@ async function loadLibrary() {
   script.textContent = await unpack("viewer-script");
   document.head.append(script);
   if (!window.$3Dmol) throw new Error("the library has not started");
+  // it follows its container even into a closed dialog, where there is nothing to draw on
+  const { prototype } = window.$3Dmol.GLViewer;
+  const { resize } = prototype;
+  prototype.resize = function resizeVisible() {
+    return this.container.clientWidth ? resize.call(this) : this;
+  };
 }
 
 // Rotates the atoms so that one looks at the broadest side of the molecule, its longest axis from left to right.
