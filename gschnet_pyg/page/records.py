@@ -117,7 +117,11 @@ def _measured(report: ValidityReport) -> dict[int, dict[str, Any]]:
     for name, relaxation in (("strain", report.geometry.strain), ("relaxed", report.geometry.relaxation)):
         if relaxation is not None:
             for row, pair in zip(relaxation.molecules, relaxation.pairs, strict=True):
-                found.setdefault(row, {})[name] = [round(value, 4) for value in pair]
+                found.setdefault(row, {})[name] = [
+                    *(round(value, 4) for value in pair),
+                    relaxation.unit,
+                    relaxation.method,
+                ]
     if (similarity := report.chemistry.similarity) is not None:
         for row, (value, smiles) in zip(similarity.molecules, similarity.nearest, strict=True):
             found.setdefault(row, {})["nearest"] = [round(value, 4), smiles]

@@ -98,7 +98,7 @@ class Column:
 
 def comparison_columns(reports: Sequence[ValidityReport]) -> list[Column]:
     """Headline numbers of several files; without columns that no file has."""
-    found = [Column("requested", [Cell(f"{each.requested:,}", sort=each.requested) for each in reports])]
+    found: list[Column] = []
     for row, label in enumerate(headline.label for headline in headlines(reports[0])):
         rates = [headlines(each)[row].rate for each in reports]
         if any(rate is not None for rate in rates):
@@ -107,19 +107,15 @@ def comparison_columns(reports: Sequence[ValidityReport]) -> list[Column]:
     strains = [each.geometry.strain and each.geometry.strain.energy for each in reports]
     if any(strains):
         cells = [
-            Cell(f"{each.quantiles[2]:.3g}", (f"median of {each.n:,}",), each.quantiles[2])
-            if each
-            else Cell("–", sort=-1.0)
+            Cell(f"{each.quantiles[2]:.3g}", (f"of {each.n:,}",), each.quantiles[2]) if each else Cell("–", sort=-1.0)
             for each in strains
         ]
-        found.append(Column("strain, kcal/mol", cells))
+        found.append(Column("median strain, kcal/mol", cells))
     for label, name in (("bond lengths", "bond_lengths"), ("angles", "angles")):
         values = [getattr(each.distributions, name).divergence for each in reports]
         if any(value is not None for value in values):
-            cells = [
-                Cell("–", sort=-1.0) if value is None else Cell(f"{value:.3f}", ("bits",), value) for value in values
-            ]
-            found.append(Column(f"{label}, divergence", cells))
+            cells = [Cell("–", sort=-1.0) if value is None else Cell(f"{value:.3f}", sort=value) for value in values]
+            found.append(Column(f"{label}, divergence in bits", cells))
     return found
 
 

@@ -72,7 +72,12 @@ def _table(found: TargetComparison, overall: TargetGroup) -> Table:
     caption = f"{left:,} more targets are not shown. " if left > 0 else ""
     if found.kind not in ("scalar", "fingerprint"):
         caption += " ".join(_remarks(found))
-    return Table(f"{found.name}{unit}", caption or "By what was asked for.", head=head, rows=rows)
+    return Table(
+        f"{found.name}{unit}",
+        caption or "What was reached, by what was asked for; MAE: mean absolute error.",
+        head=head,
+        rows=rows,
+    )
 
 
 def _cells(kind: str, group: TargetGroup) -> list[Cell]:

@@ -93,4 +93,4 @@ def formula(text: str) -> Markup:
 def spread(numbers: Numbers, unit: str = "") -> str:
     """``median 4.2 kcal/mol (5 to 95 %: 1.1 to 23)``."""
     low, _, median, _, high = numbers.quantiles
-    return f"median {median:.3g}{unit and ' ' + unit} (5 to 95 %: {low:.3g} to {high:.3g})"
+    return f"median {median:.3g}{unit and ' ' + unit} (5 to 95\u00a0%: {low:.3g} to {high:.3g})"

@@ -176,6 +176,16 @@ def test_keys_go_from_molecule_to_molecule(opened: Opened, pages: tuple[Path, Pa
     page.wait_for_selector("dialog", state="hidden")
 
 
+def test_a_dialog_that_is_closed_at_once(opened: Opened, pages: tuple[Path, Path]) -> None:
+    page = opened(pages[0])
+    page.click('.card[data-number="1"] .open')
+    page.keyboard.press("Escape")
+    page.wait_for_function("window.$3Dmol !== undefined")
+    page.wait_for_timeout(300)
+    page.click('.card[data-number="2"] .open')
+    page.wait_for_selector("#stage canvas")
+
+
 def test_every_molecule_can_be_opened(opened: Opened, pages: tuple[Path, Path]) -> None:
     page = opened(pages[0])
     page.click('.card[data-number="1"] .open')

@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 from base64 import b64decode
+from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,10 +15,12 @@ import pytest
 
 from gschnet_pyg.contracts import Rate
 from gschnet_pyg.errors import DataError
+from gschnet_pyg.page import records as page_records
 from gschnet_pyg.page import viewer
 from gschnet_pyg.page.records import sampled_rows
 from gschnet_pyg.page.words import FAILURES, interval, percent
 from gschnet_pyg.page.writing import PageEntry, write_page
+from gschnet_pyg.validity.pool import Lost
 from tests.page.reports import SMILES, entry, molecules
 
 HOSTILE = '<script>alert("x")</script> & $x^2$'
@@ -100,7 +103,7 @@ def test_shares_have_counts_and_intervals(full: str) -> None:
     words = Structure(full).words
     for rate in (Rate(11, 18), Rate(10, 18), Rate(8, 18)):  # valid, unique, and neither of the two that are known
         assert f"{percent(rate.value)} % {rate.count}/{rate.of} requested 95 %: {plain(interval(rate))}" in words
-    assert f"of 16 finished: {percent(11 / 16)} %" in words
+    assert f"16 finished: {percent(11 / 16)} %" in words
     assert "abandoned attempt 11.1 % 2" in words
 
 
@@ -109,7 +112,8 @@ def test_what_is_there_has_a_section(full: str) -> None:
     for said in (
         "Why not valid", "GeoBFN 99.1 90.9 95.3 93.0", "Bond lengths", "Strain by MMFF94", "Distance from the origin",
         "PoseBusters 0.6.5", "Functional groups", "Similarity to the nearest training molecule",
-        "Most frequent molecules", "gap: asked and reached", "name an ASE calculator", "temperature: 0.1", "Options in force", "3Dmol.js",
+        "Most frequent molecules", "gap: asked and reached", "name an ASE calculator", "temperature: 0.1",
+        "Options in force", "3Dmol.js",
     ):  # fmt: skip
         assert said in words
 
@@ -161,12 +165,26 @@ def test_every_molecule_has_a_record(full: str) -> None:
     (records,) = data_of(full)["molecules"]
     assert [record["number"] for record in records] == list(range(1, len(molecules()) + 1))
     first = records[0]
-    assert (first["smiles"], first["strain"], first["nearest"]) == ("CCO", [3.5, 0.1], [0.75, "CCCO"])
+    assert (first["smiles"], first["strain"], first["nearest"]) == (
+        "CCO",
+        [3.5, 0.1, "kcal/mol", "MMFF94"],
+        [0.75, "CCCO"],
+    )
     assert first["targets"] == [["gap", "eV", 4.0, 4.0], ["composition", "", "C2H6O", "C2H6O"]]
     assert (first["unique"], first["unseen"], records[2]["novel"]) == (True, False, True)
     assert records[len(SMILES)]["reason"] == FAILURES["radical"]
     assert "svg" not in records[-1]
     assert "CCCO" in data_of(full)["others"]
+
+
+def test_a_drawing_that_hangs_costs_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def with_a_loss(function: Any, items: list[Any], **more: Any) -> Iterator[Any]:
+        return (Lost.TIMEOUT if row == 1 else function(item) for row, item in enumerate(items))
+
+    monkeypatch.setattr(page_records, "map_in_workers", with_a_loss)
+    (records,) = data_of(page_of(tmp_path, entry()))["molecules"]
+    assert [record["number"] for record in records if "svg" not in record] == [2, 15, 16]
+    assert "svg" in records[2]
 
 
 def test_large_files_are_sampled(tmp_path: Path) -> None:
@@ -189,10 +207,10 @@ def test_several_files_are_compared(tmp_path: Path) -> None:
     found = Structure(page)
     assert found.open == []
     assert len(found.ids) == len(set(found.ids))
-    assert "Files compared" in found.words
     assert found.words.count("11/18") > 4
     assert data_of(page)["files"] == ["cold.db", "warm.db"]
     assert "2 files compared" in found.words
+    assert "Headline numbers" in found.words
 
 
 def test_files_without_molecules_have_a_page(tmp_path: Path) -> None:

@@ -13,7 +13,10 @@ class MoleculeDialog {
     element("save").addEventListener("click", () => downloadSdf([this.molecule], this.files, `molecule-${this.molecule.number}.sdf`));
     element("copy").addEventListener("click", () => this.copy());
     this.dialog.addEventListener("click", (event) => { if (event.target === this.dialog) this.dialog.close(); });
-    this.dialog.addEventListener("close", () => this.gallery.cards());
+    this.dialog.addEventListener("close", () => {
+      this.view.leave();
+      this.gallery.cards();
+    });
     this.dialog.addEventListener("keydown", (event) => {
       const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
       if (step) {
@@ -62,8 +65,11 @@ class MoleculeDialog {
     if (molecule.smiles) facts.push(["SMILES", make("code", {}, molecule.smiles)]);
     facts.push(["atoms", `${molecule.atoms}, ${molecule.stableAtoms} of them stable by EDM`]);
     if (molecule.clashes !== undefined) facts.push(["clashes", `${molecule.clashes}`]);
-    if (molecule.strain) facts.push(["strain (MMFF94)", `${molecule.strain[0].toFixed(2)} kcal/mol, RMSD ${molecule.strain[1].toFixed(3)} Å`]);
-    if (molecule.relaxed) facts.push(["relaxation", `${molecule.relaxed[0].toFixed(3)} eV, RMSD ${molecule.relaxed[1].toFixed(3)} Å`]);
+    for (const [name, found] of [["strain", molecule.strain], ["relaxation", molecule.relaxed]]) {
+      if (!found) continue;
+      const [energy, rmsd, unit, method] = found;
+      facts.push([`${name} (${method})`, `${energy.toFixed(2)} ${unit}, RMSD ${rmsd.toFixed(3)} Å`]);
+    }
     for (const [name, unit, asked, reached] of molecule.targets ?? []) {
       facts.push([`${name}${unit && `, ${unit}`}`, `asked for ${asked}, reached ${reached}`]);
     }

@@ -8,7 +8,7 @@ const SORTS = {
   formula: { value: (m) => m.formula },
   smiles: { value: (m) => m.smiles },
   stability: { value: (m) => (m.atoms ? m.stableAtoms / m.atoms : undefined), say: (m) => `${m.stableAtoms}/${m.atoms} atoms stable` },
-  strain: { value: (m) => m.strain?.[0], say: (m) => `strain ${m.strain[0].toFixed(1)} kcal/mol` },
+  strain: { value: (m) => m.strain?.[0], say: (m) => `strain ${m.strain[0].toFixed(1)} ${m.strain[2]}` },
   rmsd: { value: (m) => m.strain?.[1], say: (m) => `RMSD ${m.strain[1].toFixed(2)} Å` },
   similarity: { value: (m) => m.nearest?.[0], say: (m) => `similarity ${m.nearest[0].toFixed(2)}` },
 };

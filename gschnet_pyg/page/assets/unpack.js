@@ -22,7 +22,7 @@ function make(tag, attributes = {}, ...children) {
 
 // A drawing of the page's own; there may be none.
 function drawing(svg, remark) {
-  const place = make("div", { class: "drawing" });
+  const place = make("span", { class: "drawing" });
   if (svg) place.innerHTML = svg;
   else place.append(make("em", {}, remark));
   return place;

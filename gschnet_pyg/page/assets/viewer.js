@@ -30,11 +30,12 @@ class View {
       try {
         this.loading ??= loadLibrary();
         await this.loading;
+        // another molecule, or none since the dialog is closed: a view without a size cannot be drawn
+        if (this.wanted !== molecule) return undefined;
         this.viewer ??= window.$3Dmol.createViewer(element("stage"), { backgroundAlpha: 0, antialias: true });
       } catch (error) {
         return this.say(`The 3D view could not be started: ${error.message}`);
       }
-      if (this.wanted !== molecule) return undefined;
     }
     this.say("");
     this.viewer.removeAllModels();
@@ -42,7 +43,14 @@ class View {
     this.style();
     this.viewer.resize();
     this.front();
+    if (this.spinning) this.viewer.spin("y");
     return undefined;
+  }
+
+  // The dialog is closed.
+  leave() {
+    this.wanted = null;
+    this.viewer?.spin(false);
   }
 
   front() {
@@ -83,6 +91,12 @@ async function loadLibrary() {
   script.textContent = await unpack("viewer-script");
   document.head.append(script);
   if (!window.$3Dmol) throw new Error("the library has not started");
+  // it follows its container even into a closed dialog, where there is nothing to draw on
+  const { prototype } = window.$3Dmol.GLViewer;
+  const { resize } = prototype;
+  prototype.resize = function resizeVisible() {
+    return this.container.clientWidth ? resize.call(this) : this;
+  };
 }
 
 // Rotates the atoms so that one looks at the broadest side of the molecule, its longest axis from left to right.
