@@ -18,6 +18,8 @@ from rdkit import Chem, rdBase
 from gschnet_pyg.bonds import PerceptionOptions, perceive
 from gschnet_pyg.validity.checks import Molecule
 
+rdBase.LogToCppStreams()  # as it is by default; PoseBusters sends RDKit's log elsewhere
+
 VERSION: str = posebusters.__version__
 
 _ENERGY = "energy_ratio"
