@@ -6,7 +6,7 @@ from gschnet_pyg.contracts import Comparison, Geometry, Numbers, Rate, Relaxatio
 from gschnet_pyg.page.blocks import BOTH, GENERATED, Bar, Bars, Block, Cell, Panel, Panels, Plot, Section, Table
 from gschnet_pyg.page.composition import rate_cell, series_of
 from gschnet_pyg.page.figures import SMALL, Series, histograms
-from gschnet_pyg.page.words import spread
+from gschnet_pyg.page.words import number, spread
 
 _PANELS = 6
 
@@ -107,7 +107,7 @@ def _quality(geometry: Geometry) -> Table:
         name = relaxation.method
         mine = relaxation
         rows.append(
-            (f"{name}: energy, {relaxation.unit}", [_numbers(mine.energy), _numbers(theirs.energy if theirs else None)])
+            (f"{name}: strain, {relaxation.unit}", [_numbers(mine.energy), _numbers(theirs.energy if theirs else None)])
         )
         rows.append((f"{name}: RMSD, Å", [_numbers(mine.rmsd), _numbers(theirs.rmsd if theirs else None)]))
         rows.append((f"{name}: bonds kept, %", _both(mine.same_bonds, theirs.same_bonds if theirs else None)))
@@ -126,7 +126,7 @@ def _numbers(found: Numbers | None) -> Cell:
     if found is None:
         return Cell("–")
     low, _, median, _, high = found.quantiles
-    return Cell(f"{median:.3g}", (f"{low:.3g} to {high:.3g}", f"{found.n:,} molecules"), median)
+    return Cell(number(median), (f"{number(low)} to {number(high)}", f"{found.n:,} molecules"), median)
 
 
 def _relaxation(found: Relaxation, title: str) -> list[Block]:

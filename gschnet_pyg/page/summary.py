@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from gschnet_pyg.contracts import Rate, ValidityReport
 from gschnet_pyg.page.blocks import Bar, Bars, Block, Cell, Section, Table, scale
 from gschnet_pyg.page.composition import rate_cell
-from gschnet_pyg.page.words import EXPLANATIONS, failure_words, percent
+from gschnet_pyg.page.words import EXPLANATIONS, failure_words, number, percent
+from gschnet_pyg.validity.comparison import differing_settings, setting_text
 from gschnet_pyg.validity.published import PUBLISHED_EDM
 
 _EDM = ("atom_stable", "molecule_stable", "valid", "valid_unique")
@@ -97,8 +98,11 @@ class Column:
 
 
 def comparison_columns(reports: Sequence[ValidityReport]) -> list[Column]:
-    """Headline numbers of several files; without columns that no file has."""
-    found: list[Column] = []
+    """Settings that differ and headline numbers of several files; without columns that no file has."""
+    found = [
+        Column(name.replace("_", " "), [Cell(setting_text(each, name) or "–") for each in reports])
+        for name in differing_settings(reports)
+    ]
     for row, label in enumerate(headline.label for headline in headlines(reports[0])):
         rates = [headlines(each)[row].rate for each in reports]
         if any(rate is not None for rate in rates):
@@ -107,7 +111,7 @@ def comparison_columns(reports: Sequence[ValidityReport]) -> list[Column]:
     strains = [each.geometry.strain and each.geometry.strain.energy for each in reports]
     if any(strains):
         cells = [
-            Cell(f"{each.quantiles[2]:.3g}", (f"of {each.n:,}",), each.quantiles[2]) if each else Cell("–", sort=-1.0)
+            Cell(number(each.quantiles[2]), (f"of {each.n:,}",), each.quantiles[2]) if each else Cell("–", sort=-1.0)
             for each in strains
         ]
         found.append(Column("median strain, kcal/mol", cells))

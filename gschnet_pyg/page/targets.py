@@ -6,6 +6,7 @@ from gschnet_pyg.contracts import TargetComparison, TargetGroup, ValidityReport
 from gschnet_pyg.page.blocks import GENERATED, Block, Cell, Facts, Plot, Section, Table
 from gschnet_pyg.page.composition import rate_cell
 from gschnet_pyg.page.figures import Series, histograms, scatter
+from gschnet_pyg.page.words import number
 from gschnet_pyg.validity.numbers import SIMILARITY_BIN, numbers_of
 
 _ROWS = 20
@@ -97,7 +98,7 @@ def _remarks(found: TargetComparison) -> list[str]:
     by = f" by {found.calculator}" if found.calculator else ""
     remarks = [f"{found.measured:,} molecules measured{by}."]
     if overall is not None and overall.error is not None:
-        remarks.append(f"Mean absolute error {overall.error:.3g}{' ' + found.unit if found.unit else ''}.")
+        remarks.append(f"Mean absolute error {number(overall.error)}{' ' + found.unit if found.unit else ''}.")
     if found.correlation is not None:
         remarks.append(f"Correlation {found.correlation:.2f}.")
     if found.failed:

@@ -90,7 +90,17 @@ def formula(text: str) -> Markup:
     return Markup(re.sub(r"(\d+)", r"<sub>\1</sub>", str(escape(text))))
 
 
+def number(value: float) -> str:
+    """Three digits; what is next to nothing is 0."""
+    return "0" if abs(value) < 5e-4 else f"{value:.3g}"
+
+
+def breakable(path: str) -> Markup:
+    """A path that may be broken after its slashes."""
+    return Markup("/<wbr>").join(path.split("/"))
+
+
 def spread(numbers: Numbers, unit: str = "") -> str:
     """``median 4.2 kcal/mol (5 to 95 %: 1.1 to 23)``."""
     low, _, median, _, high = numbers.quantiles
-    return f"median {median:.3g}{unit and ' ' + unit} (5 to 95\u00a0%: {low:.3g} to {high:.3g})"
+    return f"median {number(median)}{unit and ' ' + unit} (5 to 95\u00a0%: {number(low)} to {number(high)})"

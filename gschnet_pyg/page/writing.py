@@ -22,7 +22,7 @@ from gschnet_pyg.page.records import PageEntry, draw_all, perception_options, re
 from gschnet_pyg.page.summary import Headline, comparison_columns, headlines, subtitle, validity_section
 from gschnet_pyg.page.targets import target_section
 from gschnet_pyg.page.viewer import load_viewer
-from gschnet_pyg.page.words import TERMS, formula, interval, percent
+from gschnet_pyg.page.words import TERMS, breakable, formula, interval, percent
 
 __all__ = ["PageEntry", "write_page"]
 
@@ -145,6 +145,7 @@ def _environment() -> Environment:
     environment.filters["percent"] = percent
     environment.filters["interval"] = interval
     environment.filters["formula"] = formula
+    environment.filters["breakable"] = breakable
     return environment
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gschnet_pyg.contracts import Numbers, Rate, ValidityReport
+from gschnet_pyg.validity.comparison import differing_settings, setting_text
 from gschnet_pyg.validity.rate_tables import EDM, RDKIT
 from gschnet_pyg.validity.tables import divergence_text, plain_table, with_note
 
@@ -46,16 +47,8 @@ def render_comparison(reports: Mapping[str, ValidityReport]) -> Group:
     return Group(Text("\n".join(legend), style="bold"), with_note(table, note))
 
 
-def differing_settings(reports: Sequence[ValidityReport]) -> list[str]:
-    """Settings of generation that are not the same for all files."""
-    settings = [report.source.get("generation") or {} for report in reports]
-    names = dict.fromkeys(name for each in settings for name in each)
-    return [name for name in names if any(each.get(name) != settings[0].get(name) for each in settings[1:])]
-
-
 def _setting(report: ValidityReport, name: str) -> str:
-    value: Any = (report.source.get("generation") or {}).get(name)
-    text = "" if value is None else str(value)
+    text = setting_text(report, name)
     return text if len(text) < _COLUMN else f"...{text[4 - _COLUMN :]}"
 
 

@@ -24,7 +24,7 @@ from gschnet_pyg.validity.pool import Lost
 from tests.page.reports import SMILES, entry, molecules
 
 HOSTILE = '<script>alert("x")</script> & $x^2$'
-VOID = {"meta", "input", "br", "link", "img", "hr"}
+VOID = {"wbr", "meta", "input", "br", "link", "img", "hr"}
 
 
 class Structure(HTMLParser):
@@ -211,6 +211,8 @@ def test_several_files_are_compared(tmp_path: Path) -> None:
     assert data_of(page)["files"] == ["cold.db", "warm.db"]
     assert "2 files compared" in found.words
     assert "Headline numbers" in found.words
+    assert "file temperature valid, %" in found.words  # the setting in which they differ
+    assert "cold.db 0.1 " in found.words
 
 
 def test_files_without_molecules_have_a_page(tmp_path: Path) -> None:

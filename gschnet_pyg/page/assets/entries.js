@@ -58,9 +58,10 @@ function startComparison() {
       const sign = previous === "ascending" ? -1 : 1;
       for (const each of table.querySelectorAll("thead th")) each.removeAttribute("aria-sort");
       heading.setAttribute("aria-sort", sign > 0 ? "ascending" : "descending");
-      const compare = column
-        ? (a, b) => Number(value(a, column)) - Number(value(b, column))
-        : (a, b) => value(a, 0).localeCompare(value(b, 0), "en", { numeric: true });
+      const compare = (a, b) => {
+        const difference = Number(value(a, column)) - Number(value(b, column));
+        return Number.isNaN(difference) ? value(a, column).localeCompare(value(b, column), "en", { numeric: true }) : difference;
+      };
       body.append(...[...body.rows].sort((a, b) => sign * compare(a, b)));
     });
   }
