@@ -44,8 +44,8 @@ def relaxation_tables(report: ValidityReport) -> Group | None:
         table.add_row("all checks", rate_text(checks.all_passed), style="bold")
         parts.append(with_note(table, _failures(checks.failures)))
     if (distance := geometry.origin_distance) is not None:
-        table = plain_table("\nCentre of mass from the origin token", "", "finished", "median (5 to 95 %)")
-        table.add_row("Å", f"{distance.n:,}", numbers_text(distance, 2))
+        table = plain_table("\nDistance from the origin token", "", "finished", "median (5 to 95 %)")
+        table.add_row("centre of mass, Å", f"{distance.n:,}", numbers_text(distance, 2))
         parts.append(table)
     return Group(*parts) if parts else None
 
