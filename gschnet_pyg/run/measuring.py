@@ -10,6 +10,7 @@ import numpy as np
 
 from gschnet_pyg.contracts import Geometry, Relaxation, ValidityReport
 from gschnet_pyg.data.cache import user_cache
+from gschnet_pyg.errors import DataError
 from gschnet_pyg.run.references import OpenReference
 from gschnet_pyg.validity.calculators import load_calculator
 from gschnet_pyg.validity.checks import Molecule, ValidityOptions
@@ -45,8 +46,10 @@ class Measurements:
         """The calculator, if there is one; this and the packages are checked before any work is done.
 
         Raises:
-            DataError: if it cannot be made or has no forces, or PoseBusters is not installed.
+            DataError: if it cannot be made or has no forces, PoseBusters is not installed, or there is no sample for them.
         """
+        if not self.sample and (self.relax is not None or self.posebusters):
+            raise DataError("--sample 0: leaves no molecules to relax or to check; give a number, 500 by default")
         if self.posebusters:
             require_posebusters()
         if self.relax is None:
@@ -58,19 +61,18 @@ class Measurements:
 
 @dataclass(frozen=True)
 class Laboratory:
-    """Measures files by the same settings; what is known of the reference is measured once.
+    """Measures files by the same settings, beside a reference that was measured once.
 
-    Args:
-        measurements: what.
+    Attributes:
+        measurements: what is wanted.
         options: how bonds are perceived.
-        reference: to measure as well.
-        force: measure anew what is kept of the reference.
+        calculator: that relaxes molecules, if one does.
+        reference_strain, reference_relaxation: of reference molecules; none without a reference.
         progress: show bars on a terminal.
     """
 
     measurements: Measurements
     options: ValidityOptions
-    reference: OpenReference | None
     calculator: Any
     reference_strain: Relaxation | None
     reference_relaxation: Relaxation | None
@@ -87,7 +89,16 @@ class Laboratory:
         force: bool,
         progress: bool,
     ) -> Laboratory:
-        """With the reference measured."""
+        """Measure the reference.
+
+        Args:
+            measurements: what is wanted.
+            options: how bonds are perceived.
+            reference: its molecules, if there is one.
+            calculator: from ``Measurements.calculator``.
+            force: measure anew what is kept of the reference.
+            progress: show bars on a terminal.
+        """
         strain = relaxation = None
         if reference is not None and measurements.sample:
             valid = np.flatnonzero([smiles is not None for smiles in reference.judged.smiles])
@@ -104,7 +115,7 @@ class Laboratory:
                 relaxation = relax_by_calculator(
                     sample, range(len(sample)), calculator, measurements.relax, options, progress=progress
                 )
-        return cls(measurements, options, reference, calculator, strain, relaxation, progress)
+        return cls(measurements, options, calculator, strain, relaxation, progress)
 
     def geometry(self, report: ValidityReport, molecules: Sequence[Molecule], made_by: Mapping[str, Any]) -> Geometry:
         """The geometry of a report, with all that is measured.

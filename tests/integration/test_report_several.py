@@ -87,6 +87,7 @@ def test_any_calculator_of_ase_relaxes(command: Command, files: list[Path]) -> N
     assert found["reference"]["pairs"] == []
     refused(command("report", files[0], "--relax", "demo"), "demo", "forces")
     refused(command("report", files[0], "--relax", "emtt"), "is it emt?")
+    refused(command("report", files[0], "--relax", "emt", "--sample", 0), "--sample 0: leaves no molecules")
 
 
 def test_posebusters_checks_where_it_is_installed(command: Command, files: list[Path]) -> None:
