@@ -46,7 +46,7 @@ class Measurements:
         """The calculator, if there is one; this and the packages are checked before any work is done.
 
         Raises:
-            DataError: if it cannot be made or has no forces, PoseBusters is not installed, or there is no sample for them.
+            DataError: if it cannot be made or has no forces, PoseBusters is not installed, or the sample is empty.
         """
         if not self.sample and (self.relax is not None or self.posebusters):
             raise DataError("--sample 0: leaves no molecules to relax or to check; give a number, 500 by default")
