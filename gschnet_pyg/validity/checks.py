@@ -15,7 +15,7 @@ import numpy as np
 import rdkit
 from rdkit import Chem
 
-from gschnet_pyg.bonds import PerceptionOptions, canonical_smiles, perceive
+from gschnet_pyg.bonds import PerceptionOptions, canonical_smiles, heavy_atoms, perceive
 from gschnet_pyg.validity.chemistry import find_groups, on_bits
 from gschnet_pyg.validity.geometry import measure_geometry
 from gschnet_pyg.validity.stability import bond_orders, edm_smiles, is_stable
@@ -91,10 +91,12 @@ def examine_by_rdkit(molecule: Molecule, options: ValidityOptions) -> Examined:
     if (mol := perceived.mol) is None:
         return Examined(findings, None)
     geometry, n_clashes = measure_geometry(mol, z, pos)
-    findings["smiles"] = _name(mol, options.stereo)
-    findings["ring_sizes"] = tuple(sorted(len(ring) for ring in Chem.GetSymmSSSR(mol)))
+    heavy = heavy_atoms(mol, stereo=options.stereo != "ignore")
+    findings["smiles"] = _name(mol, heavy, options.stereo)
+    findings["ring_sizes"] = tuple(sorted(map(len, mol.GetRingInfo().AtomRings())))
     findings["n_clashes"] = n_clashes
-    return Examined(findings, Contents(geometry.tobytes(), bytes(find_groups(mol)), on_bits(mol).tobytes()))
+    flat = heavy_atoms(heavy, stereo=False)
+    return Examined(findings, Contents(geometry.tobytes(), bytes(find_groups(flat)), on_bits(flat).tobytes()))
 
 
 def examine_by_edm(molecule: Molecule) -> Findings:
@@ -108,9 +110,15 @@ def examine_by_edm(molecule: Molecule) -> Findings:
     return findings
 
 
-def _name(mol: Chem.Mol, stereo: Stereo) -> str:
-    """Canonical SMILES; of mirror images that count as one, the lexicographically smaller."""
-    smiles = canonical_smiles(mol, stereo=stereo != "ignore")
+def _name(mol: Chem.Mol, heavy: Chem.Mol, stereo: Stereo) -> str:
+    """Canonical SMILES; of mirror images that count as one, the lexicographically smaller.
+
+    Args:
+        mol: with its hydrogens.
+        heavy: without, and with as much stereochemistry as tells molecules apart.
+        stereo: which molecules are different.
+    """
+    smiles = str(Chem.MolToSmiles(heavy, isomericSmiles=stereo != "ignore"))
     if stereo == "no_enantiomers" and "@" in smiles:  # without a centre it is its own mirror image
         return min(smiles, canonical_smiles(_mirror_image(mol)))
     return smiles
