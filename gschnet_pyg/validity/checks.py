@@ -17,7 +17,7 @@ from rdkit import Chem
 
 from gschnet_pyg.bonds import PerceptionOptions, canonical_smiles, heavy_atoms, perceive
 from gschnet_pyg.validity.chemistry import find_groups, on_bits
-from gschnet_pyg.validity.geometry import measure_geometry
+from gschnet_pyg.validity.geometry import count_clashes
 from gschnet_pyg.validity.stability import bond_orders, edm_smiles, is_stable
 
 Molecule = tuple[np.ndarray, np.ndarray]
@@ -31,12 +31,16 @@ class Contents(NamedTuple):
     """What a valid molecule is made of; bytes, since arrays take long to travel between processes.
 
     Attributes:
-        geometry: codes of ``geometry.measure_geometry``, int64.
+        z: ``[N]`` atomic numbers, uint8.
+        pos: ``[N, 3]`` Å, float64.
+        bonds: ``[B, 2]`` atoms of every bond, each bond once, int64.
         groups: places in ``chemistry.group_names``, uint8.
         on_bits: of the fingerprint, uint16.
     """
 
-    geometry: bytes
+    z: bytes
+    pos: bytes
+    bonds: bytes
     groups: bytes
     on_bits: bytes
 
@@ -90,13 +94,20 @@ def examine_by_rdkit(molecule: Molecule, options: ValidityOptions) -> Examined:
     findings: Findings = {"formula": hill_formula(z), "smiles": None, "failure": perceived.failure}
     if (mol := perceived.mol) is None:
         return Examined(findings, None)
-    geometry, n_clashes = measure_geometry(mol, z, pos)
+    adjacency = Chem.GetAdjacencyMatrix(mol)
     heavy = heavy_atoms(mol, stereo=options.stereo != "ignore")
     findings["smiles"] = _name(mol, heavy, options.stereo)
     findings["ring_sizes"] = tuple(sorted(map(len, mol.GetRingInfo().AtomRings())))
-    findings["n_clashes"] = n_clashes
+    findings["n_clashes"] = count_clashes(z, pos, adjacency)
     flat = heavy_atoms(heavy, stereo=False)
-    return Examined(findings, Contents(geometry.tobytes(), bytes(find_groups(flat)), on_bits(flat).tobytes()))
+    contents = Contents(
+        z=z.astype(np.uint8).tobytes(),
+        pos=pos.astype(np.float64).tobytes(),
+        bonds=np.argwhere(np.triu(adjacency)).tobytes(),
+        groups=bytes(find_groups(flat)),
+        on_bits=on_bits(flat).tobytes(),
+    )
+    return Examined(findings, contents)
 
 
 def examine_by_edm(molecule: Molecule) -> Findings:
