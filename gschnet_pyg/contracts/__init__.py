@@ -69,3 +69,6 @@ if not TYPE_CHECKING:  # so that a name that does not exist stays an error of th
         if name not in _OF_STEPS:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         return getattr(import_module("gschnet_pyg.contracts.steps"), name)
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
