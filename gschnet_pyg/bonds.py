@@ -10,7 +10,12 @@ from functools import lru_cache
 
 import numpy as np
 from rdkit import Chem, rdBase
-from rdkit.Chem import rdDetermineBonds, rdFingerprintGenerator
+from rdkit.Chem import rdDetermineBonds, rdFingerprintGenerator, rdqueries
+
+_SMALL = 128
+"""Atoms of molecules whose pairs are kept, 128 kB at most for each number of atoms."""
+
+_RADICAL = rdqueries.NumRadicalElectronsGreaterQueryAtom(0)
 
 MIN_DISTANCE = 0.4
 """Å; atoms closer than this are taken to be at one place. RDKit forms no bond there; the shortest is 0.74 (H-H)."""
@@ -96,6 +101,26 @@ def perceive(z: np.ndarray, pos: np.ndarray, *, options: PerceptionOptions) -> P
     return attempts[0]
 
 
+def pair_distances(pos: np.ndarray) -> np.ndarray:
+    """Distances of all pairs of points, each once, as :func:`pairs` has them.
+
+    Args:
+        pos: ``[N, 3]``.
+
+    Returns:
+        ``[N (N - 1) / 2]``.
+    """
+    first, second = pairs(len(pos))
+    squares = (pos.take(first, axis=0) - pos.take(second, axis=0)) ** 2
+    distances: np.ndarray = np.sqrt(squares[:, 0] + squares[:, 1] + squares[:, 2])
+    return distances
+
+
+def pairs(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """First and second atoms of all pairs, the first being the lower: ``[N (N - 1) / 2]`` each."""
+    return _kept_pairs(n) if n <= _SMALL else np.triu_indices(n, 1)
+
+
 def skeleton(z: np.ndarray, pos: np.ndarray) -> Chem.Mol:
     """Molecule with bonds but no bond orders, not sanitised: what is known of one that is not valid too.
 
@@ -105,12 +130,18 @@ def skeleton(z: np.ndarray, pos: np.ndarray) -> Chem.Mol:
     """
     mol = Chem.RWMol()
     for number in z.tolist():
-        mol.AddAtom(Chem.Atom(number))
+        mol.AddAtom(atom(number))
     conformer = Chem.Conformer(len(z))
     conformer.SetPositions(np.ascontiguousarray(pos))
     mol.AddConformer(conformer)
     rdDetermineBonds.DetermineConnectivity(mol)
     return mol.GetMol()
+
+
+@lru_cache
+def atom(number: int) -> Chem.Atom:
+    """An atom of an element, to add copies of."""
+    return Chem.Atom(number)
 
 
 def canonical_smiles(mol: Chem.Mol, *, stereo: bool = True) -> str:
@@ -123,11 +154,24 @@ def canonical_smiles(mol: Chem.Mol, *, stereo: bool = True) -> str:
         stereo: keep the stereochemistry that the coordinates show. A hydrogen that is needed to tell the two forms
             of an imine is then written, ``[H]/N=C/C``.
     """
+    return str(Chem.MolToSmiles(heavy_atoms(mol, stereo=stereo), isomericSmiles=stereo))
+
+
+def heavy_atoms(mol: Chem.Mol, *, stereo: bool) -> Chem.Mol:
+    """A molecule without its hydrogens, as a copy.
+
+    Args:
+        mol: sanitised.
+        stereo: with the stereochemistry that the coordinates show, and the hydrogens that this needs; otherwise it has
+            neither.
+    """
     mol = Chem.Mol(mol)
     with rdBase.BlockLogs():
         if stereo:
             Chem.AssignStereochemistryFrom3D(mol)
-        return str(Chem.MolToSmiles(Chem.RemoveHs(mol), isomericSmiles=stereo))
+        else:
+            Chem.RemoveStereochemistry(mol)
+        return mol if mol.GetNumAtoms() == mol.GetNumHeavyAtoms() else Chem.RemoveHs(mol)
 
 
 def fingerprint(mol: Chem.Mol, radius: int = 2, bits: int = 2048) -> np.ndarray:
@@ -146,10 +190,11 @@ def fingerprint(mol: Chem.Mol, radius: int = 2, bits: int = 2048) -> np.ndarray:
     Source:
         Rogers and Hahn, J. Chem. Inf. Model. 50, 742 (2010), as RDKit has it.
     """
-    mol = Chem.Mol(mol)
-    Chem.RemoveStereochemistry(mol)  # else a hydrogen that an imine's stereochemistry needs would stay
-    with rdBase.BlockLogs():
-        heavy = Chem.RemoveHs(mol)
+    return heavy_fingerprint(heavy_atoms(mol, stereo=False), radius, bits)
+
+
+def heavy_fingerprint(heavy: Chem.Mol, radius: int = 2, bits: int = 2048) -> np.ndarray:
+    """:func:`fingerprint` of what :func:`heavy_atoms` gives without stereochemistry."""
     bit_array: np.ndarray = _morgan(radius, bits).GetFingerprintAsNumPy(heavy)
     return bit_array
 
@@ -201,6 +246,11 @@ def tanimoto(a: np.ndarray, b: np.ndarray) -> float:
     return np.count_nonzero(a & b) / either if either else 1.0
 
 
+@lru_cache(maxsize=_SMALL)
+def _kept_pairs(n: int) -> tuple[np.ndarray, np.ndarray]:
+    return np.triu_indices(n, 1)
+
+
 @lru_cache
 def _morgan(radius: int, bits: int) -> rdFingerprintGenerator.FingerprintGenerator64:
     return rdFingerprintGenerator.GetMorganGenerator(radius=radius, fpSize=bits)
@@ -214,9 +264,9 @@ def _objection(z: np.ndarray, pos: np.ndarray) -> str | None:
         return "bad_coordinates"
     if z.min() < 1 or z.max() > 118:
         return "unknown_element"
-    distance = np.linalg.norm(pos[:, None] - pos, axis=-1)
-    np.fill_diagonal(distance, np.inf)
-    return "bad_coordinates" if distance.min() < MIN_DISTANCE else None
+    if len(z) > 1 and pair_distances(pos).min() < MIN_DISTANCE:
+        return "bad_coordinates"
+    return None
 
 
 def _with_bond_orders(skeleton: Chem.Mol, charge: int, options: PerceptionOptions) -> Perceived:
@@ -239,6 +289,6 @@ def _with_bond_orders(skeleton: Chem.Mol, charge: int, options: PerceptionOption
     except Chem.MolSanitizeException:
         return Perceived(None, "sanitisation")
     # only sanitising counts the electrons that no bond took
-    if not options.radicals and any(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms()):
+    if not options.radicals and len(mol.GetAtomsMatchingQuery(_RADICAL)):
         return Perceived(None, "radical")
     return Perceived(mol, None)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import torch
-import torch.distributed as dist
-from torch import Tensor
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 T = TypeVar("T")
 
@@ -59,6 +59,8 @@ class Processes:
         """What the first process gives here; the others wait for it, and what they give is ignored."""
         if self.size == 1:
             return value
+        import torch.distributed as dist  # only where there are several; torch takes seconds
+
         box = [value]
         dist.broadcast_object_list(box, src=0, group=self.group)
         return box[0]
@@ -67,6 +69,8 @@ class Processes:
         """What all processes give here, by rank."""
         if self.size == 1:
             return [value]
+        import torch.distributed as dist
+
         boxes: list[Any] = [None] * self.size
         dist.all_gather_object(boxes, value, group=self.group)
         return boxes
@@ -75,6 +79,9 @@ class Processes:
         """The largest of the numbers that the processes give."""
         if self.size == 1:
             return value
+        import torch
+        import torch.distributed as dist
+
         box = torch.tensor([value], dtype=torch.float64)
         dist.all_reduce(box, dist.ReduceOp.MAX, group=self.group)
         return float(box)
@@ -86,5 +93,7 @@ ALONE = Processes()
 
 def added_up(values: Tensor) -> Tensor:
     """Sum of a tensor over all processes, on whatever device it is; without gradient."""
+    import torch.distributed as dist
+
     dist.all_reduce(values)
     return values

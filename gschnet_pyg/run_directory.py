@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 import yaml
 
-from gschnet_pyg.build.training import BEST, LAST
 from gschnet_pyg.errors import ModelError, RecipeError
 from gschnet_pyg.files import replace_file
-from gschnet_pyg.model.gschnet import GSchNet
-from gschnet_pyg.model.storage import build_model, load_model, save_model
 from gschnet_pyg.recipe import Recipe, load_recipe
 from gschnet_pyg.recipe_sections.base import Section
+from gschnet_pyg.recipe_sections.training import BEST, LAST
+
+if TYPE_CHECKING:
+    from gschnet_pyg.model.gschnet import GSchNet
 
 DECIDED = (
     *("seed", "data", "properties", "split", "atoms", "cutoffs", "growth", "conditions", "mixing", "model"),
@@ -49,7 +49,10 @@ SETTLED = ("minimum", "maximum", "spacing", "coefficients", "intercept", "fitted
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """Paths in a run directory, and what is read from and written to them."""
+    """Paths in a run directory, and what is read from and written to them.
+
+    Torch is imported by those methods that need it: a report reads no more than the recipe and the split.
+    """
 
     path: Path
 
@@ -133,6 +136,8 @@ class RunDirectory:
         Raises:
             ModelError: if it is missing or damaged.
         """
+        import torch
+
         path = self.checkpoint(name)
         if not path.is_file():
             raise ModelError(
@@ -164,6 +169,8 @@ class RunDirectory:
         Raises:
             ModelError: if there is no checkpoint, or it is damaged.
         """
+        from gschnet_pyg.model.storage import build_model
+
         name = self.picked()
         content = self.read_checkpoint(name)
         try:
@@ -180,6 +187,8 @@ class RunDirectory:
 
     def export(self, model: GSchNet) -> None:
         """Write the trained model."""
+        from gschnet_pyg.model.storage import save_model
+
         with replace_file(self.model_file) as temporary:
             save_model(temporary, model)
 
@@ -189,6 +198,8 @@ class RunDirectory:
         Raises:
             ModelError: if the directory or the model is missing or damaged.
         """
+        from gschnet_pyg.model.storage import load_model
+
         if not self.path.is_dir():
             raise ModelError(f"{self.path}: no such run directory")
         if self.model_file.is_file():

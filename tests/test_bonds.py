@@ -135,11 +135,13 @@ def test_names_do_not_depend_on_the_order_of_atoms_or_the_frame() -> None:
     assert canonical_smiles(first) == canonical_smiles(second) == "CC(=O)Nc1ccc(O)cc1"
 
 
-def test_rdkit_stays_quiet_here_and_loud_elsewhere(capfd: pytest.CaptureFixture[str]) -> None:
+def test_rdkit_stays_quiet_here_and_loud_elsewhere(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     perceive(*embed("C[N+](=O)[O-]"), options=DEFAULT)
-    assert capfd.readouterr().err == ""
+    assert capfd.readouterr().err + caplog.text == ""
     Chem.MolFromSmiles("C(C)(C)(C)(C)C")
-    assert "valence" in capfd.readouterr().err
+    assert "valence" in capfd.readouterr().err + caplog.text  # PoseBusters, once imported, sends it to Python's logs
 
 
 @pytest.mark.parametrize("smiles", ["C", "CCO", "c1ccncc1", "C[C@H](O)F", "[H]/N=C/C", "C/C=C\\C", "FC(F)F", "NC=O"])

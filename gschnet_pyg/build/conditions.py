@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gschnet_pyg.build.data import split
-from gschnet_pyg.build.model import cutoffs
+from gschnet_pyg.build.growth import cutoffs
 from gschnet_pyg.build.properties import (
     RELATIVE_ATOMIC_ENERGY,
     computation,

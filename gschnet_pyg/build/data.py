@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gschnet_pyg.build.model import cutoffs, growth, vocabulary
+from gschnet_pyg.build.growth import cutoffs, growth, vocabulary
 from gschnet_pyg.contracts import Noise
 from gschnet_pyg.data.checks import check_elements
 from gschnet_pyg.data.comparisons import parse_filters
-from gschnet_pyg.data.datamodule import Loading, MoleculeDataModule
 from gschnet_pyg.data.dataset import MoleculeDataset
 from gschnet_pyg.data.filters import held_out
 from gschnet_pyg.data.qm9 import open_qm9
@@ -21,6 +21,9 @@ from gschnet_pyg.errors import DataError
 from gschnet_pyg.processes import ALONE, Processes
 from gschnet_pyg.recipe import Recipe
 from gschnet_pyg.recipe_sections.data import DemoData, FileData, QM9Data
+
+if TYPE_CHECKING:
+    from gschnet_pyg.data.datamodule import MoleculeDataModule
 
 
 def dataset(recipe: Recipe, properties: Sequence[str] = ()) -> MoleculeDataset:
@@ -98,6 +101,8 @@ def datamodule(
     recipe: Recipe, molecules: MoleculeDataset, parts: Split, processes: Processes = ALONE
 ) -> MoleculeDataModule:
     """Loaders of the three parts, or a process's share of them; all properties of the molecules are conditions."""
+    from gschnet_pyg.data.datamodule import Loading, MoleculeDataModule  # Lightning takes seconds
+
     training = recipe.training
     loading = Loading(
         training.batch_size,

@@ -23,7 +23,7 @@ from gschnet_pyg.generation.starts import FROM_NOTHING, Start
 from gschnet_pyg.model.conditions import Condition
 from gschnet_pyg.processes import ALONE, Processes
 from gschnet_pyg.recipe import Recipe
-from gschnet_pyg.recipe_sections.training import ConstantSettings, CosineSettings, PlateauSettings
+from gschnet_pyg.recipe_sections.training import BEST, LAST, ConstantSettings, CosineSettings, PlateauSettings
 from gschnet_pyg.training.callbacks import (
     AveragedWeights,
     InterruptTogether,
@@ -36,9 +36,6 @@ from gschnet_pyg.training.metrics_file import SAMPLED, MetricsFile
 from gschnet_pyg.training.module import PlacementTraining
 from gschnet_pyg.training.optimisation import Cosine, Optimisation, Plateau
 from gschnet_pyg.training.sampling import SampledCheckpoint, Sampling
-
-BEST, LAST = "best", "last"
-"""Names of the checkpoints."""
 
 
 def training_module(recipe: Recipe, conditions: Sequence[Condition] = ()) -> PlacementTraining:

@@ -144,7 +144,6 @@ class _Outputs:
     def check(self, files: Sequence[Path], *, has_reference: bool, says_what: bool) -> None:
         """Refuse what could not be written, before any work is done."""
         from gschnet_pyg.data.writing import check_writable
-        from gschnet_pyg.validity.plots import SUFFIXES
 
         for written in (self.json_file, self.html, self.plot, self.filtered):
             if written is not None and (written.is_dir() or not written.absolute().parent.is_dir()):
@@ -153,8 +152,11 @@ class _Outputs:
             raise DataError(f"{single}: is of one file of molecules; report on {files[0]} and the others one at a time")
         if self.html is not None and self.html.suffix.lower() not in (".html", ".htm"):
             raise DataError(f"{self.html}: a page ends in .html; name another file")
-        if self.plot is not None and self.plot.suffix.lower() not in SUFFIXES:
-            raise DataError(f"{self.plot}: a plot ends in {', '.join(SUFFIXES)}; name another file")
+        if self.plot is not None:
+            from gschnet_pyg.validity.plots import SUFFIXES  # matplotlib takes its time
+
+            if self.plot.suffix.lower() not in SUFFIXES:
+                raise DataError(f"{self.plot}: a plot ends in {', '.join(SUFFIXES)}; name another file")
         if self.filtered is None:
             if says_what:
                 raise DataError(
@@ -170,7 +172,6 @@ class _Outputs:
     def write(self, judged: Sequence[Judged], gallery: int) -> None:
         """Write all of them, and say where they lie."""
         from gschnet_pyg import run
-        from gschnet_pyg.validity.plots import plot_targets
         from gschnet_pyg.validity.report import save_comparison, save_report
 
         first = judged[0]
@@ -188,6 +189,8 @@ class _Outputs:
             count = first.write_filtered(self.filtered, self.keep.value)
             typer.echo(f"{count:,} {self.keep.value} molecules lie in {self.filtered}")
         if self.plot is not None and any(target.measured for target in first.report.targets):
+            from gschnet_pyg.validity.plots import plot_targets
+
             plot_targets(first.report.targets, self.plot)
             typer.echo(f"The plot lies in {self.plot}")
         elif self.plot is not None:

@@ -8,9 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from tqdm import tqdm
 
 from gschnet_pyg.contracts import Cutoffs
@@ -18,7 +15,6 @@ from gschnet_pyg.data.arrays import MoleculeArrays
 from gschnet_pyg.data.cache import short_hash
 from gschnet_pyg.data.dataset import MoleculeDataset
 from gschnet_pyg.data.readers import off
-from gschnet_pyg.neighbors import neighbors
 
 _CHUNK_ATOMS = 50_000
 
@@ -79,6 +75,12 @@ def _connected(
 
 
 def _connected_chunk(z: np.ndarray, pos: np.ndarray, ptr: np.ndarray, cutoffs: Cutoffs) -> np.ndarray:
+    import torch  # it takes seconds, and mostly the answer is stored
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    from gschnet_pyg.neighbors import neighbors
+
     pairs = neighbors(
         torch.from_numpy(z.astype(np.int64)), torch.from_numpy(np.array(pos)), torch.from_numpy(ptr), cutoffs
     ).placement

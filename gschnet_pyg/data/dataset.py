@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from functools import cached_property
-from typing import Any
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from ase.data import atomic_masses
 from numpy.typing import ArrayLike
-from torch.utils.data import Dataset
-from torch_geometric.data import Data
 
 from gschnet_pyg.data.arrays import MoleculeArrays, Property
 from gschnet_pyg.data.columns import Column, PropertyView, StoredColumn
@@ -20,10 +17,16 @@ from gschnet_pyg.errors import DataError
 
 __all__ = ["Column", "MoleculeDataset", "Property"]
 
-_TAKEN = (set(dir(Data())) | {"z", "pos", "id", "seed"}) - {"y"}
+if TYPE_CHECKING:
+    from torch.utils.data import Dataset
+    from torch_geometric.data import Data
+
+    _Dataset = Dataset[Data]
+else:  # a DataLoader asks for no more than length and items; torch takes seconds, and comes with the first item
+    _Dataset = object
 
 
-class MoleculeDataset(Dataset[Data]):
+class MoleculeDataset(_Dataset):
     """Molecules with their properties.
 
     ``dataset[i]`` is a ``Data`` with ``z [N]`` int64, ``pos [N, 3]`` float64 in Å, centred on the centre of mass,
@@ -96,7 +99,7 @@ class MoleculeDataset(Dataset[Data]):
         return self._objection_to_name(name) or values
 
     def _objection_to_name(self, name: str) -> str | None:
-        if name in _TAKEN or name.startswith("_"):
+        if name in _taken_names() or name.startswith("_"):
             return f"{self.source}: property {name!r} has a name that molecules use for something else; rename it"
         return None
 
@@ -119,6 +122,9 @@ class MoleculeDataset(Dataset[Data]):
     def __getitem__(self, index: int) -> Data:
         if not -len(self) <= index < len(self):
             raise IndexError(f"molecule {index} of {len(self)}")
+        import torch
+        from torch_geometric.data import Data
+
         index = index % len(self)
         row = index if self.rows is None else self.rows[index]
         arrays = self.arrays
@@ -253,3 +259,11 @@ class MoleculeDataset(Dataset[Data]):
         """Properties by name, values ``[M, k]``; those of a large computed one are read where they are indexed."""
         units = {name: self.arrays.properties[name].unit for name in self._names} | self._units
         return PropertyView(self._columns, units, self.rows)
+
+
+@cache
+def _taken_names() -> frozenset[str]:
+    """What no property can be called."""
+    from torch_geometric.data import Data
+
+    return frozenset((set(dir(Data())) | {"z", "pos", "id", "seed"}) - {"y"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import struct
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -91,7 +91,10 @@ def _open_database(path: Path) -> Iterator[Any]:
     try:
         if kind == "db":
             _check_sqlite(path)
-        yield ase.db.connect(path, type=kind, use_lock_file=False)  # type: ignore[no-untyped-call]
+        database = ase.db.connect(path, type=kind, use_lock_file=False)  # type: ignore[no-untyped-call]
+        # else ASE opens an SQLite file anew for every row
+        with database if kind == "db" else nullcontext():
+            yield database
     except DataError:
         raise
     except ImportError as error:

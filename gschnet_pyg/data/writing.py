@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import ase.db
 import numpy as np
 from ase import Atoms
 from ase.io.extxyz import write_xyz
 from rdkit import Chem
-from torch_geometric.data import Data
 
 from gschnet_pyg.data.arrays import as_numbers
 from gschnet_pyg.data.dataset import MoleculeDataset
@@ -25,10 +24,13 @@ from gschnet_pyg.data.readers import database_metadata, properties_of
 from gschnet_pyg.errors import DataError
 from gschnet_pyg.files import replace_file
 
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
+
 SUFFIXES = (".db", ".extxyz", ".xyz", ".sdf")
 """Files that can be written."""
 
-Molecules = Iterable[Atoms | Data] | MoleculeDataset
+Molecules: TypeAlias = "Iterable[Atoms | Data] | MoleculeDataset"
 Properties = Mapping[str, Sequence[Any] | np.ndarray] | Iterable[Mapping[str, Any]]
 
 

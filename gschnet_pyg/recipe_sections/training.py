@@ -114,6 +114,10 @@ class SamplingSection(Section):
     """Of the molecules, and of the choice of conditions."""
 
 
+BEST, LAST = "best", "last"
+"""Names of the checkpoints."""
+
+
 class CheckpointSection(Section):
     """Which weights are the best ones."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from gschnet_pyg.build.data import dataset
-from gschnet_pyg.build.model import cutoffs
+from gschnet_pyg.build.growth import cutoffs
 from gschnet_pyg.contracts import Cutoffs
 from gschnet_pyg.data.cache import user_cache
 from gschnet_pyg.data.connectivity import connected

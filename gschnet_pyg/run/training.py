@@ -15,7 +15,7 @@ from gschnet_pyg.build.data import datamodule
 from gschnet_pyg.build.processes import training_layout
 from gschnet_pyg.build.properties import open_source
 from gschnet_pyg.build.sampling import sampling_starts
-from gschnet_pyg.build.training import BEST, LAST, check_accelerator, trainer, training_module
+from gschnet_pyg.build.training import check_accelerator, trainer, training_module
 from gschnet_pyg.data.splits import check_values, save_split
 from gschnet_pyg.data.staging import staged_arrays
 from gschnet_pyg.model.conditions import CompositionCondition, Condition, ScalarCondition
@@ -23,6 +23,7 @@ from gschnet_pyg.model.gschnet import GSchNet
 from gschnet_pyg.processes import Processes
 from gschnet_pyg.recipe import Recipe
 from gschnet_pyg.recipe_sections.data import FileData
+from gschnet_pyg.recipe_sections.training import BEST, LAST
 from gschnet_pyg.run.launching import in_processes
 from gschnet_pyg.run.processes import joined, must_start_others, quiet_lightning
 from gschnet_pyg.run_directory import RunDirectory

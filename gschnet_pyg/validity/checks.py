@@ -15,9 +15,9 @@ import numpy as np
 import rdkit
 from rdkit import Chem
 
-from gschnet_pyg.bonds import PerceptionOptions, canonical_smiles, perceive
+from gschnet_pyg.bonds import PerceptionOptions, canonical_smiles, heavy_atoms, perceive
 from gschnet_pyg.validity.chemistry import find_groups, on_bits
-from gschnet_pyg.validity.geometry import measure_geometry
+from gschnet_pyg.validity.geometry import count_clashes
 from gschnet_pyg.validity.stability import bond_orders, edm_smiles, is_stable
 
 Molecule = tuple[np.ndarray, np.ndarray]
@@ -31,12 +31,16 @@ class Contents(NamedTuple):
     """What a valid molecule is made of; bytes, since arrays take long to travel between processes.
 
     Attributes:
-        geometry: codes of ``geometry.measure_geometry``, int64.
+        z: ``[N]`` atomic numbers, uint8.
+        pos: ``[N, 3]`` Å, float64.
+        bonds: ``[B, 2]`` atoms of every bond, each bond once, int64.
         groups: places in ``chemistry.group_names``, uint8.
         on_bits: of the fingerprint, uint16.
     """
 
-    geometry: bytes
+    z: bytes
+    pos: bytes
+    bonds: bytes
     groups: bytes
     on_bits: bytes
 
@@ -90,11 +94,20 @@ def examine_by_rdkit(molecule: Molecule, options: ValidityOptions) -> Examined:
     findings: Findings = {"formula": hill_formula(z), "smiles": None, "failure": perceived.failure}
     if (mol := perceived.mol) is None:
         return Examined(findings, None)
-    geometry, n_clashes = measure_geometry(mol, z, pos)
-    findings["smiles"] = _name(mol, options.stereo)
-    findings["ring_sizes"] = tuple(sorted(len(ring) for ring in Chem.GetSymmSSSR(mol)))
-    findings["n_clashes"] = n_clashes
-    return Examined(findings, Contents(geometry.tobytes(), bytes(find_groups(mol)), on_bits(mol).tobytes()))
+    adjacency = Chem.GetAdjacencyMatrix(mol)
+    heavy = heavy_atoms(mol, stereo=options.stereo != "ignore")
+    findings["smiles"] = _name(mol, heavy, options.stereo)
+    findings["ring_sizes"] = tuple(sorted(map(len, mol.GetRingInfo().AtomRings())))
+    findings["n_clashes"] = count_clashes(z, pos, adjacency)
+    flat = heavy_atoms(heavy, stereo=False)
+    contents = Contents(
+        z=z.astype(np.uint8).tobytes(),
+        pos=pos.astype(np.float64).tobytes(),
+        bonds=np.argwhere(np.triu(adjacency)).tobytes(),
+        groups=bytes(find_groups(flat)),
+        on_bits=on_bits(flat).tobytes(),
+    )
+    return Examined(findings, contents)
 
 
 def examine_by_edm(molecule: Molecule) -> Findings:
@@ -108,9 +121,15 @@ def examine_by_edm(molecule: Molecule) -> Findings:
     return findings
 
 
-def _name(mol: Chem.Mol, stereo: Stereo) -> str:
-    """Canonical SMILES; of mirror images that count as one, the lexicographically smaller."""
-    smiles = canonical_smiles(mol, stereo=stereo != "ignore")
+def _name(mol: Chem.Mol, heavy: Chem.Mol, stereo: Stereo) -> str:
+    """Canonical SMILES; of mirror images that count as one, the lexicographically smaller.
+
+    Args:
+        mol: with its hydrogens.
+        heavy: without, and with as much stereochemistry as tells molecules apart.
+        stereo: which molecules are different.
+    """
+    smiles = str(Chem.MolToSmiles(heavy, isomericSmiles=stereo != "ignore"))
     if stereo == "no_enantiomers" and "@" in smiles:  # without a centre it is its own mirror image
         return min(smiles, canonical_smiles(_mirror_image(mol)))
     return smiles

@@ -7,24 +7,23 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
-from rdkit import Chem, rdBase
+from rdkit import Chem
 from rdkit.Chem import Fragments
 
-from gschnet_pyg.bonds import fingerprint
+from gschnet_pyg.bonds import heavy_fingerprint
+from gschnet_pyg.validity.patterns import Alternatives, kinds_of, needs
 
 
-def find_groups(mol: Chem.Mol) -> tuple[int, ...]:
+def find_groups(heavy: Chem.Mol) -> tuple[int, ...]:
     """Which functional groups a molecule has, as places in :func:`group_names`.
 
     Args:
-        mol: sanitised; it is not changed.
+        heavy: as ``bonds.heavy_atoms`` gives it, without stereochemistry.
     """
-    with rdBase.BlockLogs():
-        heavy = Chem.RemoveHs(mol)
-    return tuple(place for place, (_, pattern) in enumerate(_groups()) if heavy.HasSubstructMatch(pattern))
+    return tuple(place for place, pattern in _possible(kinds_of(heavy)) if heavy.HasSubstructMatch(pattern))
 
 
 @cache
@@ -33,9 +32,28 @@ def group_names() -> tuple[str, ...]:
     return tuple(name for name, _ in _groups())
 
 
-def on_bits(mol: Chem.Mol) -> np.ndarray:
-    """``[n]`` uint16, ascending: the bits of ``bonds.fingerprint`` (radius 2, 2048 bits) that are set."""
-    return np.flatnonzero(fingerprint(mol)).astype(np.uint16)
+def on_bits(heavy: Chem.Mol) -> np.ndarray:
+    """``[n]`` uint16, ascending: the bits of ``bonds.fingerprint`` (radius 2, 2048 bits) that are set.
+
+    Args:
+        heavy: as ``bonds.heavy_atoms`` gives it, without stereochemistry.
+    """
+    return np.flatnonzero(heavy_fingerprint(heavy)).astype(np.uint16)
+
+
+@lru_cache
+def _possible(kinds: frozenset[int]) -> tuple[tuple[int, Chem.Mol], ...]:
+    """Places and patterns of the groups that a molecule of these kinds of atoms may have; most need others."""
+    return tuple(
+        (place, pattern)
+        for place, (needed, (_, pattern)) in enumerate(zip(_needed(), _groups(), strict=True))
+        if any(each <= kinds for each in needed)
+    )
+
+
+@cache
+def _needed() -> tuple[Alternatives, ...]:
+    return tuple(needs(pattern) for _, pattern in _groups())
 
 
 @cache

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -57,6 +58,12 @@ class Fingerprints:
     def counts(self) -> np.ndarray:
         """``[M]`` bits that are set."""
         return np.diff(self.offsets)
+
+    def each(self) -> Iterator[bytes]:
+        """The bits of each, uint16 as bytes: equal ones are equal fingerprints."""
+        content = np.ascontiguousarray(self.bits).tobytes()
+        ends = (self.bits.itemsize * self.offsets).tolist()
+        return (content[start:end] for start, end in pairwise(ends))
 
     def take(self, rows: np.ndarray) -> Fingerprints:
         """Some of them, in the order of the rows."""

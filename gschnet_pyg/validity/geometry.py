@@ -1,4 +1,4 @@
-"""Bond lengths, angles, dihedrals and clashes of one molecule, binned and packed into whole numbers.
+"""Bond lengths, angles and dihedrals of molecules, binned and packed into whole numbers; clashes.
 
 Worker processes import this module: NumPy and RDKit only.
 """
@@ -11,6 +11,8 @@ from functools import cache, reduce
 
 import numpy as np
 from rdkit import Chem
+
+from gschnet_pyg.bonds import pair_distances, pairs
 
 CLASH_FACTOR = 0.68
 """Of the sum of two van der Waals radii; closer atoms clash unless they have a common bond or angle.
@@ -58,29 +60,44 @@ KINDS = (
 """Angles between neighbouring bonds; dihedrals without sign, of chains of four heavy atoms."""
 
 
-def measure_geometry(mol: Chem.Mol, z: np.ndarray, pos: np.ndarray) -> tuple[np.ndarray, int]:
-    """Everything that is counted of a molecule's geometry.
+def measure_geometry(z: np.ndarray, pos: np.ndarray, bonds: np.ndarray) -> np.ndarray:
+    """Everything that is counted of the geometry of molecules; of many at once takes little longer than of one.
 
     Args:
-        mol: with its hydrogens, as ``bonds.perceive`` gives it.
-        z: ``[N]`` atomic numbers.
-        pos: ``[N, 3]`` Å.
+        z: ``[sum N]`` atomic numbers, hydrogens too.
+        pos: ``[sum N, 3]`` Å.
+        bonds: ``[B, 2]`` atoms of every bond, each bond once.
 
     Returns:
-        ``[n]`` int64, one code for every bond, angle and dihedral, see :func:`decode`; and the number of pairs of
-        atoms that clash.
+        ``[n]`` int64, one code for every bond, angle and dihedral, see :func:`decode`.
     """
     pos = np.asarray(pos, dtype=np.float64)
-    adjacency = Chem.GetAdjacencyMatrix(mol)
     rank = _ranks()[z]
-    first, second = adjacency.nonzero()  # both directions, sorted by the first atom
+    both = np.concatenate([bonds, bonds[:, ::-1]])
+    first, second = both[both[:, 0].argsort(kind="stable")].T  # both directions, sorted by the first atom
     span = pos[second] - pos[first]
     length = np.sqrt(_dot(span, span))
     once = first < second
-    bonds = _codes(0, rank[np.stack([first[once], second[once]])], length[once])
+    lengths = _codes(0, rank[np.stack([first[once], second[once]])], length[once])
     angles = _codes(1, *_angles(rank, first, second, span, length))
     dihedrals = _codes(2, *_dihedrals(rank, z, pos, first, second))
-    return np.concatenate([bonds, angles, dihedrals]), _count_clashes(z, pos, adjacency)
+    return np.concatenate([lengths, angles, dihedrals])
+
+
+def count_clashes(z: np.ndarray, pos: np.ndarray, adjacency: np.ndarray) -> int:
+    """Number of pairs of atoms that clash in one molecule.
+
+    Args:
+        z: ``[N]`` atomic numbers.
+        pos: ``[N, 3]`` Å.
+        adjacency: ``[N, N]`` 1 where there is a bond.
+    """
+    first, second = pairs(len(z))
+    radius = CLASH_FACTOR * _radii()[z]
+    close = np.flatnonzero(pair_distances(np.asarray(pos, dtype=np.float64)) < radius[first] + radius[second])
+    bonded = adjacency.astype(np.float32)
+    near = bonded + bonded @ bonded
+    return int(np.count_nonzero(near[first[close], second[close]] == 0))
 
 
 def decode(counts: Mapping[int, int]) -> dict[str, dict[str, dict[str, int]]]:
@@ -172,14 +189,6 @@ def _dihedrals(
 def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     product: np.ndarray = np.einsum("ij,ij->i", a, b)
     return product
-
-
-def _count_clashes(z: np.ndarray, pos: np.ndarray, adjacency: np.ndarray) -> int:
-    bonded = adjacency.astype(np.float32)
-    far = np.triu(bonded + bonded @ bonded == 0, 1)
-    distance = np.linalg.norm(pos[:, None] - pos, axis=-1)
-    radius = CLASH_FACTOR * _radii()[z]
-    return int(np.count_nonzero(far & (distance < radius[:, None] + radius)))
 
 
 @cache

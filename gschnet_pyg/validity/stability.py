@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from rdkit import Chem, rdBase
 
+from gschnet_pyg.bonds import atom, pair_distances, pairs
 from gschnet_pyg.validity.edm_bond_lengths import LENGTH, MARGIN, VALENCES
 
 _N_ELEMENTS = 119
@@ -53,11 +54,15 @@ def bond_orders(z: np.ndarray, pos: np.ndarray) -> np.ndarray:
     Returns:
         ``[N, N]`` int, symmetric, 0 where there is no bond and on the diagonal.
     """
-    pos = np.asarray(pos, dtype=np.float64)
-    distance_pm = 100 * np.linalg.norm(pos[:, None] - pos, axis=-1)
-    np.fill_diagonal(distance_pm, np.inf)
-    exists = distance_pm < _THRESHOLDS[:, z[:, None], z]
-    orders: np.ndarray = np.logical_and.accumulate(exists).sum(axis=0)
+    orders = np.zeros((len(z), len(z)), dtype=np.int64)
+    first, second = pairs(len(z))
+    distance_pm = 100 * pair_distances(np.asarray(pos, dtype=np.float64))
+    single, double, triple = _THRESHOLDS
+    bonded = np.flatnonzero(distance_pm < single[z[first], z[second]])  # few of all pairs
+    first, second, distance_pm = first[bonded], second[bonded], distance_pm[bonded]
+    is_double = distance_pm < double[z[first], z[second]]
+    is_triple = is_double & (distance_pm < triple[z[first], z[second]])
+    orders[first, second] = orders[second, first] = 1 + is_double + is_triple
     return orders
 
 
@@ -85,14 +90,16 @@ def edm_smiles(z: np.ndarray, orders: np.ndarray) -> str | None:
         return None
     mol = Chem.RWMol()
     for number in z.tolist():
-        mol.AddAtom(Chem.Atom(number))
-    first, second = np.nonzero(np.triu(orders))
+        mol.AddAtom(atom(number))
+    first, second = np.nonzero(orders)
     for i, j, order in zip(first.tolist(), second.tolist(), orders[first, second].tolist(), strict=True):
-        mol.AddBond(i, j, _BOND_TYPES[order])
+        if i < j:
+            mol.AddBond(i, j, _BOND_TYPES[order])
     with rdBase.BlockLogs():
         try:
             Chem.SanitizeMol(mol)
         except Chem.MolSanitizeException:
             return None
-        fragments = Chem.GetMolFrags(mol, asMols=True)
-        return str(Chem.MolToSmiles(max(fragments, key=lambda fragment: fragment.GetNumAtoms())))
+        if len(Chem.GetMolFrags(mol)) > 1:
+            mol = max(Chem.GetMolFrags(mol, asMols=True), key=lambda fragment: fragment.GetNumAtoms())
+        return str(Chem.MolToSmiles(mol))

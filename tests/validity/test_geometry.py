@@ -12,7 +12,7 @@ from rdkit.Chem import rdMolTransforms
 
 from gschnet_pyg.bonds import PerceptionOptions, perceive
 from gschnet_pyg.validity.checks import Molecule, ValidityOptions
-from gschnet_pyg.validity.geometry import KINDS, decode, measure_geometry
+from gschnet_pyg.validity.geometry import KINDS, count_clashes, decode, measure_geometry
 from gschnet_pyg.validity.judging import judge
 from tests.validity.molecules import embed
 
@@ -26,8 +26,17 @@ def mol_of(molecule: Molecule) -> Chem.Mol:
 
 
 def measured(molecule: Molecule) -> Histograms:
-    codes, _ = measure_geometry(mol_of(molecule), *molecule)
+    codes = measure_geometry(*molecule, bonds_of(molecule))
     return decode(Counter(codes.tolist()))
+
+
+def bonds_of(molecule: Molecule) -> np.ndarray:
+    bonds = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in mol_of(molecule).GetBonds()]
+    return np.array(bonds, dtype=np.int64).reshape(-1, 2)
+
+
+def clashes(mol: Chem.Mol, z: np.ndarray, pos: np.ndarray) -> int:
+    return count_clashes(z, pos, Chem.GetAdjacencyMatrix(mol))
 
 
 def water(angle: float = 104.5, length: float = 0.96) -> Molecule:
@@ -142,6 +151,18 @@ def name(symbols: list[str], *atoms: int) -> str:
     return "-".join(min(ends, key=lambda chain: [(symbol == "H", symbol) for symbol in chain]))
 
 
+def test_many_molecules_are_measured_as_each_is() -> None:
+    molecules = [embed(smiles) for smiles in ("CC(N)C(=O)O", "[He]", "O", "C1CC1C#N", "[H][H]")]
+    first = np.cumsum([0, *(len(z) for z, _ in molecules)])
+    together = measure_geometry(
+        np.concatenate([z for z, _ in molecules]),
+        np.concatenate([pos for _, pos in molecules]),
+        np.concatenate([bonds_of(each) + start for each, start in zip(molecules, first, strict=False)]),
+    )
+    apart = [code for each in molecules for code in measure_geometry(*each, bonds_of(each)).tolist()]
+    assert sorted(together.tolist()) == sorted(apart)
+
+
 def test_geometry_does_not_change_when_a_molecule_is_turned() -> None:
     z, pos = embed("CC(N)C(=O)O")
     atoms = Atoms(z, pos)
@@ -153,8 +174,7 @@ def test_geometry_does_not_change_when_a_molecule_is_turned() -> None:
 
 @pytest.mark.parametrize("smiles", ["[He]", "[H][H]", "C", "c1ccccc1", "CC(=O)NCC(=O)O"])
 def test_good_molecules_do_not_clash(smiles: str) -> None:
-    _, n_clashes = measure_geometry(mol_of(embed(smiles)), *embed(smiles))
-    assert n_clashes == 0
+    assert clashes(mol_of(embed(smiles)), *embed(smiles)) == 0
 
 
 def test_atoms_that_come_too_close_clash() -> None:
@@ -167,10 +187,10 @@ def test_atoms_that_come_too_close_clash() -> None:
     for distance, n_clashes in ((1.60, 1), (1.66, 0)):
         moved = pos + 0.0
         moved[[one, other]] = np.array([[0.0, 50, 0], [distance, 50, 0]])
-        assert measure_geometry(mol, z, moved)[1] == n_clashes
+        assert clashes(mol, z, moved) == n_clashes
     near = pos + 0.0
     near[[one, 6]] = np.array([[0.0, 50, 0], [0.5, 50, 0]])  # of one methyl group: an angle, not a clash
-    assert measure_geometry(mol, z, near)[1] == 0
+    assert clashes(mol, z, near) == 0
 
 
 @pytest.mark.shared

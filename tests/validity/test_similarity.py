@@ -43,6 +43,16 @@ def test_the_nearest_one_is_what_comparing_all_finds(
     assert (similarity[30:35] == 1).all()
 
 
+def test_a_molecule_that_was_seen_finds_the_first_that_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    trained = drawn(20, seed=1)[[3, 5, 3, 7]]
+    queries = packed(np.concatenate([trained[[2, 3]], np.zeros((1, N_BITS), dtype=bool)]))
+    similarity, row = nearest(queries, packed(trained))
+    assert similarity.tolist() == [1, 1, 0]
+    assert row[:2].tolist() == [0, 3]
+    monkeypatch.setattr(module, "_search", None)  # not needed for these
+    assert nearest(queries.take(np.array([0, 1])), packed(trained))[1].tolist() == [0, 3]
+
+
 def judgement(*smiles: str | None) -> Judgement:
     made = judgement_of(Verdict("X", each, None if each else "radical", 1, 1, None) for each in smiles)
     bits = [

@@ -52,7 +52,7 @@ def test_codes_take_bounded_room() -> None:
     verdict = Verdict("C2H6O", "CCO", None, 9, 9, "CCO", n_clashes=1)
     for _ in range(10_000):
         many.add(verdict, contents)
-        assert many._n_waiting <= module._ROOM + len(contents.geometry)
+        assert many._n_waiting <= module._ROOM + len(contents.pos)
     assert len(many._codes) < 50
     assert sum(many.geometry["bond_lengths"]["C-H"].values()) == 50_000
     assert (many.clashing, many.molecules) == (10_000, 10_000)
