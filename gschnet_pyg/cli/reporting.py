@@ -100,7 +100,8 @@ def report(
     from gschnet_pyg.validity.report import render
 
     outputs = _Outputs(json_file, html, plot, filtered, keep or Keep.valid)
-    outputs.check(files, has_reference=reference is not None, says_what=keep is not None)
+    inputs = [Path(each) for each in (reference, split) if each is not None]
+    outputs.check(files, inputs, has_reference=reference is not None, says_what=keep is not None)
     if write_back and (others := [file for file in files if file.suffix.lower() != ".db"]):
         raise DataError(f"{others[0]}: only an ASE database (.db) can be written back to; write a new one (--filtered)")
     try:
@@ -141,13 +142,21 @@ class _Outputs:
     filtered: Path | None
     keep: Keep
 
-    def check(self, files: Sequence[Path], *, has_reference: bool, says_what: bool) -> None:
+    def check(self, files: Sequence[Path], inputs: Sequence[Path], *, has_reference: bool, says_what: bool) -> None:
         """Refuse what could not be written, before any work is done."""
         from gschnet_pyg.data.writing import check_writable
 
-        for written in (self.json_file, self.html, self.plot, self.filtered):
-            if written is not None and (written.is_dir() or not written.absolute().parent.is_dir()):
+        given = {file.resolve() for file in files}
+        if len(given) < len(files):
+            raise DataError(f"{', '.join(map(str, files))}: one of them is named twice; name each file once")
+        beside = {Path(f"{file}{more}").resolve() for file in files for more in (".json", ".verdicts.json")}
+        taken = given | beside | {file.resolve() for file in inputs}
+        for written in filter(None, (self.json_file, self.html, self.plot, self.filtered)):
+            if written.is_dir() or not written.absolute().parent.is_dir():
                 raise DataError(f"{written}: cannot be written; name a file in a folder that exists")
+            if written.resolve() in taken:
+                raise DataError(f"{written}: is read, belongs to a file of molecules, or is named twice; name another")
+            taken.add(written.resolve())
         if len(files) > 1 and (single := self.plot or self.filtered) is not None:
             raise DataError(f"{single}: is of one file of molecules; report on {files[0]} and the others one at a time")
         if self.html is not None and self.html.suffix.lower() not in (".html", ".htm"):

@@ -55,7 +55,8 @@ class TypedComparison:
     Attributes:
         unit: of the bins.
         bin_width: of the histograms.
-        divergence: mean over the types, each with the weight that it has in the reference; none without a reference.
+        divergence: mean over the types of the reference, each with the weight that it has there; one that was not
+            generated counts as 1 bit. None without a reference, or where nothing was generated.
         types: elements -> comparison: ``C-H`` for bonds; ``H-C-H`` for angles, with the middle atom in the middle.
     """
 

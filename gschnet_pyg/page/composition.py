@@ -88,6 +88,6 @@ def _ring_table(rings: Mapping[str, RingStatistics]) -> Table:
 
 def rate_cell(rate: Rate | None) -> Cell:
     """A share in percent, its counts and its interval."""
-    if rate is None:
-        return Cell("–", sort=-1.0)
+    if rate is None or not rate.of:
+        return Cell("–", () if rate is None else ("0/0",), sort=-1.0)
     return Cell(percent(rate.value), (f"{rate.count:,}/{rate.of:,}", interval(rate)), rate.value)

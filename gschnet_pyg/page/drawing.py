@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from rdkit import Chem, rdBase
@@ -28,7 +28,19 @@ _COLOURS = {
 }  # fmt: skip
 _CLASSES = dict(_COLOURS.values())  # of the page's style sheet, which has a colour for either theme
 _ANY, _NO_HYDROGENS = 8, 15  # bond type and valence field of a V2000 file
-_MOST_ATOMS = 999  # of a V2000 file
+_MOST_ATOMS, _FARTHEST = 999, 9_999.0  # atoms and Å of a V2000 file
+
+
+class Unsearched(NamedTuple):
+    """A molecule whose bond orders are not to be searched for, because RDKit did not survive it before.
+
+    Attributes:
+        z: ``[N]`` atomic numbers.
+        pos: ``[N, 3]`` Å.
+    """
+
+    z: np.ndarray
+    pos: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -49,7 +61,7 @@ def draw(item: Molecule | str, options: PerceptionOptions) -> Drawn:
     """Draw one molecule; where it is not valid, its atoms and the bonds between them without their orders.
 
     Args:
-        item: atoms and positions, or a SMILES, which has no block.
+        item: atoms and positions, or a SMILES, which has no block; of ``Unsearched`` the skeleton.
         options: what counts as a molecule.
     """
     with rdBase.BlockLogs():
@@ -57,13 +69,13 @@ def draw(item: Molecule | str, options: PerceptionOptions) -> Drawn:
             mol = Chem.MolFromSmiles(item)
             return Drawn(None if mol is None else _draw_valid(mol), None)
         z, pos = item
-        found = perceive(z, pos, options=options)
-        if found.mol is not None:
-            mol = Chem.Mol(found.mol)
+        if not len(z) or min(z) < 1 or max(z) > 118 or not np.isfinite(pos).all():
+            return Drawn(None, None)
+        found = None if isinstance(item, Unsearched) else perceive(z, pos, options=options).mol
+        if found is not None:
+            mol = Chem.Mol(found)
             Chem.AssignStereochemistryFrom3D(mol)
             return Drawn(_draw_valid(Chem.RemoveHs(mol)), _valid_block(mol))
-        if found.failure in ("empty", "unknown_element") or not np.isfinite(pos).all():
-            return Drawn(None, None)
         bonded = skeleton(np.asarray(z), np.asarray(pos, dtype=np.float64))
         return Drawn(_draw_skeleton(bonded), _skeleton_block(bonded))
 
@@ -178,14 +190,14 @@ def _attributes(colour: str, size: int) -> str:
 
 def _valid_block(mol: Chem.Mol) -> str | None:
     """RDKit's own, so that it reads the same molecule again."""
-    if mol.GetNumAtoms() > _MOST_ATOMS:
+    if mol.GetNumAtoms() > _MOST_ATOMS or not _fits(mol):
         return None
     return _without_header(str(Chem.MolToMolBlock(mol)))
 
 
 def _skeleton_block(mol: Chem.Mol) -> str | None:
     """Bonds of any order, no valences that a reader could object to or fill with hydrogens."""
-    if max(mol.GetNumAtoms(), mol.GetNumBonds()) > _MOST_ATOMS:
+    if max(mol.GetNumAtoms(), mol.GetNumBonds()) > _MOST_ATOMS or not _fits(mol):
         return None
     atoms = [
         f"{x:10.4f}{y:10.4f}{z:10.4f} {atom.GetSymbol():<3} 0  0  0  0  0{_NO_HYDROGENS:3d}  0  0  0  0  0  0"
@@ -194,6 +206,11 @@ def _skeleton_block(mol: Chem.Mol) -> str | None:
     bonds = [f"{b.GetBeginAtomIdx() + 1:3d}{b.GetEndAtomIdx() + 1:3d}{_ANY:3d}  0" for b in mol.GetBonds()]
     counts = f"{len(atoms):3d}{len(bonds):3d}  0  0  0  0  0  0  0  0999 V2000"
     return "\n".join(["", "     RDKit          3D", "", counts, *atoms, *bonds, "M  END", ""])
+
+
+def _fits(mol: Chem.Mol) -> bool:
+    """Whether coordinates have room in the columns of a V2000 file."""
+    return bool(np.abs(mol.GetConformer().GetPositions()).max(initial=0.0) < _FARTHEST)
 
 
 def _without_header(block: str) -> str:

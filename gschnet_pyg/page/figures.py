@@ -20,6 +20,7 @@ WIDE, SMALL = (4.4, 2.7), (2.2, 1.4)
 """Inches of a plot and of one of several small ones; letters are of one size in both."""
 
 _MOST_POINTS = 1500
+_FAR = 20.0  # widths of the middle half of all counts, beyond which one is left out
 _TAIL = 0.01  # of a histogram that may lie beyond the axis
 _MOST_BINS = 48
 _FACTORS = (1, 2, 5, 10, 20, 50, 100)
@@ -173,7 +174,17 @@ def _limits(found: Sequence[Mapping[str, int]], bin_width: float) -> tuple[float
     if not ends:
         return 0.0, bin_width
     first, last = min(end[0] for end in ends), max(end[1] for end in ends)
-    low, high = min(lows), max(highs)
+    low, high = min(lows), min(max(highs), _reasonable(found, max(highs)))
     room = 0.5 * (high - low) + 4 * bin_width
     low, high = (first if low - first < room else low), (last if last - high < room else high)
     return low, high + bin_width
+
+
+def _reasonable(found: Sequence[Histogram], high: float) -> float:
+    """An end of the axis that a single count far away does not move: few counts have no tail to cut."""
+    ends = []
+    for histogram in filter(None, found):
+        places = np.repeat([float(edge) for edge in histogram], list(histogram.values()))
+        lower, upper = np.quantile(places, (0.25, 0.75))
+        ends.append(upper + _FAR * max(upper - lower, 0.05 * abs(upper)))
+    return max(ends, default=high)

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from gschnet_pyg.bonds import PerceptionOptions
 from gschnet_pyg.contracts import ValidityReport
-from gschnet_pyg.page.drawing import Drawn, Molecule, draw
+from gschnet_pyg.page.drawing import Drawn, Molecule, Unsearched, draw
 from gschnet_pyg.page.words import failure_words
 from gschnet_pyg.validity.pool import Lost, map_in_workers
 from gschnet_pyg.validity.rates import MoleculeClasses
@@ -48,6 +48,15 @@ def sampled_rows(sizes: Sequence[int], gallery: int, seed: int) -> list[np.ndarr
     each = gallery // max(len(sizes), 1)
     stream = np.random.default_rng(seed)
     return [np.arange(size) if size <= each else np.sort(stream.choice(size, each, replace=False)) for size in sizes]
+
+
+def to_draw(entry: PageEntry, rows: np.ndarray) -> list[Molecule]:
+    """Molecules of some rows; what RDKit did not survive when it was judged is not given to it again."""
+    lost = {"timeout", "crash"}
+    return [
+        Unsearched(*entry.molecules[row]) if entry.report.verdicts[row].failure in lost else entry.molecules[row]
+        for row in rows
+    ]
 
 
 def draw_all(

@@ -18,7 +18,15 @@ from gschnet_pyg.page.composition import composition_section
 from gschnet_pyg.page.geometry import geometry_section
 from gschnet_pyg.page.packing import packed
 from gschnet_pyg.page.provenance import option_rows, reference_rows, source_text, version_rows
-from gschnet_pyg.page.records import PageEntry, draw_all, perception_options, records, sampled_rows, smiles_to_draw
+from gschnet_pyg.page.records import (
+    PageEntry,
+    draw_all,
+    perception_options,
+    records,
+    sampled_rows,
+    smiles_to_draw,
+    to_draw,
+)
 from gschnet_pyg.page.summary import Headline, comparison_columns, headlines, subtitle, validity_section
 from gschnet_pyg.page.targets import target_section
 from gschnet_pyg.page.viewer import load_viewer
@@ -84,9 +92,7 @@ def write_page(
     for entry, rows in zip(entries, chosen, strict=True):
         options = perception_options(entry.report.options)
         smiles = smiles_to_draw(entry.report, rows)
-        drawn = draw_all(
-            [*(entry.molecules[row] for row in rows), *smiles], options, workers=workers, progress=progress
-        )
+        drawn = draw_all([*to_draw(entry, rows), *smiles], options, workers=workers, progress=progress)
         drawings = dict(zip(smiles, (each.svg for each in drawn[len(rows) :]), strict=True))
         molecules.append(records(entry, rows, drawn[: len(rows)]))
         others |= drawings

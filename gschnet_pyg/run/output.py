@@ -172,6 +172,8 @@ def _added(output: Path, ours: Mapping[str, Any]) -> dict[str, Any]:
     before = stored_metadata(output)
     total = {name: before[name] + ours[name] for name in ("requested", "finished")}
     addition = {name: ours[name] for name in ("version", "settings", "requested", "finished", "origin")}
+    if ours.get("recipe") != before.get("recipe"):
+        addition["recipe"] = ours.get("recipe")
     return {**before, **total, "appended": [*before.get("appended", []), addition]}
 
 

@@ -12,9 +12,9 @@ from rich.text import Text
 from gschnet_pyg.contracts import Numbers, Rate, ValidityReport
 from gschnet_pyg.validity.comparison import differing_settings, setting_text
 from gschnet_pyg.validity.rate_tables import EDM, RDKIT
-from gschnet_pyg.validity.tables import divergence_text, plain_table, with_note
+from gschnet_pyg.validity.tables import divergence_text, interval_text, plain_table, with_note
 
-_LABEL, _COLUMN = 34, 10  # characters, for the width of the table
+_LABEL, _COLUMN = 34, 12  # characters, for the width of the table
 
 Cell = Callable[[ValidityReport], str]
 
@@ -41,8 +41,8 @@ def render_comparison(reports: Mapping[str, ValidityReport]) -> Group:
     _rate_rows(table, "\nvalid by RDKit, % of requested", every)
     _rows(table, "\nquality (valid molecules)", _quality(every), every)
     note = (
-        "\n±: half of the 95 % interval; atoms: of those of finished molecules; divergences: Jensen-Shannon, bits;\n"
-        "strain, RMSD and similarity are medians"
+        "\natoms: of those of finished molecules; divergences: Jensen-Shannon, bits;\n"
+        "strain, RMSD and similarity are medians, of the molecules that were relaxed and of unseen ones"
     )
     return Group(Text("\n".join(legend), style="bold"), with_note(table, note))
 
@@ -58,7 +58,7 @@ def _rate_rows(table: Table, title: str, reports: Sequence[ValidityReport]) -> N
         rates = [report.rdkit[name] for report in reports]
         table.add_row(label, *map(_percent, rates))
         if name == "valid":
-            table.add_row("  ±", *map(_half_interval, rates), style="dim")
+            table.add_row("  95 % interval", *map(_interval, rates), style="dim")
     table.add_row("\nnot valid, % of requested", style="dim")
     reasons = dict.fromkeys(reason for report in reports for reason in report.failures)
     for reason in sorted(reasons, key=lambda each: -sum(report.failures.get(each, 0) for report in reports)):
@@ -69,7 +69,7 @@ def _rate_rows(table: Table, title: str, reports: Sequence[ValidityReport]) -> N
         edm = [report.edm[name] for report in reports]
         table.add_row(label, *map(_percent, edm))
         if name == "molecule_stable":
-            table.add_row("  ±", *map(_half_interval, edm), style="dim")
+            table.add_row("  95 % interval", *map(_interval, edm), style="dim")
 
 
 def _rows(table: Table, title: str, cells: Mapping[str, Cell], reports: Sequence[ValidityReport]) -> None:
@@ -84,6 +84,7 @@ def _rows(table: Table, title: str, cells: Mapping[str, Cell], reports: Sequence
 
 def _quality(reports: Sequence[ValidityReport]) -> dict[str, Cell]:
     cells: dict[str, Cell] = {
+        "valid molecules": lambda report: f"{report.distributions.molecules:,}",
         "divergence of sizes": lambda report: divergence_text(report.distributions.atom_counts.divergence),
         "of elements": lambda report: divergence_text(report.distributions.atom_types.divergence),
         "of ring sizes": lambda report: divergence_text(report.distributions.ring_sizes.divergence),
@@ -91,9 +92,11 @@ def _quality(reports: Sequence[ValidityReport]) -> dict[str, Cell]:
         "of angles": lambda report: divergence_text(report.distributions.angles.divergence),
         "of dihedrals": lambda report: divergence_text(report.distributions.dihedrals.divergence),
         "with a clash, %": lambda report: _percent(report.geometry.clashes),
+        "relaxed by MMFF94": lambda report: _count(report.geometry.strain, "relaxed"),
         "strain, kcal/mol": lambda report: _median(report.geometry.strain, "energy", 1),
         "RMSD to the relaxed, Å": lambda report: _median(report.geometry.strain, "rmsd", 3),
-        "PoseBusters, all checks, %": lambda report: _percent(_part(report.geometry.pose_checks, "all_passed")),
+        "checked by PoseBusters": lambda report: _count(_part(report.geometry.pose_checks, "all_passed"), "of"),
+        "all checks passed, %": lambda report: _percent(_part(report.geometry.pose_checks, "all_passed")),
         "similarity, unseen ones": lambda report: _median(report.chemistry.similarity, "unseen", 2),
     }
     for name in dict.fromkeys(target.name for report in reports for target in report.targets):
@@ -103,19 +106,20 @@ def _quality(reports: Sequence[ValidityReport]) -> dict[str, Cell]:
 
 
 def _percent(rate: Rate | None) -> str:
-    return "" if rate is None else f"{100 * rate.value:.1f}"
+    return "" if rate is None or not rate.of else f"{100 * rate.value:.1f}"
 
 
-def _half_interval(rate: Rate | None) -> str:
-    if rate is None:
-        return ""
-    low, high = rate.interval
-    return f"{50 * (high - low):.1f}"
+def _interval(rate: Rate | None) -> str:
+    return "" if rate is None or not rate.of else interval_text(rate, "–").removesuffix(" %")
 
 
 def _part(whole: object | None, name: str) -> Any:
     """A part of something that may not be there."""
     return None if whole is None else getattr(whole, name)
+
+
+def _count(whole: object | None, name: str) -> str:
+    return "" if whole is None else f"{getattr(whole, name):,}"
 
 
 def _median(whole: object | None, name: str, digits: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -91,8 +90,12 @@ def _weights(comparison: Comparison) -> tuple[int, int]:
 
 
 def _typed(unit: str, bin_width: float, types: dict[str, Comparison]) -> TypedComparison:
-    """The mean divergence is over the types that both have: those that one lacks are a matter of composition."""
-    both: list[Any] = [(_weights(each)[0], each.divergence) for each in types.values() if each.divergence is not None]
-    total = sum(weight for weight, _ in both)
-    divergence = sum(weight * value for weight, value in both) / total if total else None
+    """The mean divergence is over all types of the reference; one that was not generated shares nothing with it."""
+    weights = {elements: _weights(each) for elements, each in types.items()}
+    total = sum(theirs for theirs, _ in weights.values())
+    is_empty = not any(mine for _, mine in weights.values())
+    divergence = None
+    if total and not is_empty:
+        each_has = ((weights[name][0], types[name].divergence) for name in types)
+        divergence = sum(weight * (1.0 if value is None else value) for weight, value in each_has) / total
     return TypedComparison(unit, bin_width, divergence, types)

@@ -53,7 +53,7 @@ class Kind:
 
 
 KINDS = (
-    Kind("bond_lengths", "Å", 0.02, 1 << _BITS_OF_BIN, 2),
+    Kind("bond_lengths", "Å", 0.01, 1 << _BITS_OF_BIN, 2),
     Kind("angles", "degrees", 2.0, 90, 3),
     Kind("dihedrals", "degrees", 5.0, 36, 4),
 )

@@ -18,19 +18,23 @@ def geometry_table(report: ValidityReport) -> RenderableType | None:
         return None
     table = plain_table("\nGeometry (valid molecules)", "", "these", "reference", "divergence")
     for label, comparison, digits in (
-        ("bond lengths, Å", found.bond_lengths, 3),
-        ("angles, degrees", found.angles, 1),
-        ("dihedrals, degrees", found.dihedrals, 0),
+        ("bond lengths, Å", found.bond_lengths, 2),
+        ("angles, degrees", found.angles, 0),
+        ("dihedrals", found.dihedrals, None),
     ):
         table.add_row(label, "", "", divergence_text(comparison.divergence))
         for name in _most_frequent(comparison):
             entry = comparison.types[name]
-            means = (_mean(side, comparison.bin_width, digits) for side in (entry.generated, entry.reference))
-            table.add_row(f"  {name}", *means, divergence_text(entry.divergence))
+            sides = (_mean(side, comparison.bin_width, digits) for side in (entry.generated, entry.reference))
+            table.add_row(f"  {name}", *sides, divergence_text(entry.divergence))
         if len(comparison.types) > MAX_TYPES:
             table.add_row(f"  and {len(comparison.types) - MAX_TYPES} other types", style="dim")
     table.add_row("with a clash", rate_text(geometry.clashes), rate_text(geometry.reference_clashes), "")
-    return with_note(table, "means, and how many; divergence of all types: each has its weight in the reference")
+    note = (
+        "means of the bins, and how many; divergence of all types: each has its weight in the\n"
+        "reference, one that was not generated counts as 1"
+    )
+    return with_note(table, note)
 
 
 def relaxation_tables(report: ValidityReport) -> Group | None:
@@ -54,7 +58,8 @@ def _relaxation_table(relaxation: Relaxation) -> RenderableType:
     sides = [relaxation, *([relaxation.reference] if relaxation.reference else [])]
     table = plain_table(f"\nRelaxed by {relaxation.method}", "median (5 to 95 %)", "these", "reference")
     table.add_row("molecules", *(f"{side.relaxed:,} of {side.asked:,}" for side in sides))
-    table.add_row(f"strain, {relaxation.unit}", *(numbers_text(side.energy, 1) for side in sides))
+    digits = 3 if relaxation.unit == "eV" else 1
+    table.add_row(f"strain, {relaxation.unit}", *(numbers_text(side.energy, digits) for side in sides))
     table.add_row("RMSD, Å", *(numbers_text(side.rmsd, 3) for side in sides))
     table.add_row("kept their bonds", *(rate_text(side.same_bonds) for side in sides))
     return with_note(table, _failures(relaxation.failures))
@@ -75,9 +80,12 @@ def _most_frequent(comparison: TypedComparison) -> list[str]:
     return sorted(comparison.types, key=number, reverse=True)[:MAX_TYPES]
 
 
-def _mean(histogram: Histogram | None, width: float, digits: int) -> str:
+def _mean(histogram: Histogram | None, width: float, digits: int | None) -> str:
+    """Mean and number; the mean of dihedrals, which have several places to be, would say nothing."""
     if not histogram:
         return ""
     number = sum(histogram.values())
+    if digits is None:
+        return f"{number:,}"
     mean = sum((float(edge) + width / 2) * count for edge, count in histogram.items()) / number
     return f"{mean:.{digits}f}  of {number:,}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -9,13 +11,21 @@ from rich.text import Text
 from gschnet_pyg.contracts import Numbers, Rate
 
 
+class PlainTable(Table):
+    """A table that shows text as it is: rich would take ``[nH]`` of a SMILES for a style."""
+
+    def add_row(self, *cells: RenderableType | None, **more: Any) -> None:
+        """As rich has it, without its markup."""
+        super().add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells), **more)
+
+
 def plain_table(title: str, first: str, *others: str) -> Table:
     """Columns without a frame: the first to the left, the others to the right."""
-    table = Table(title=title, box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table = PlainTable(title=Text(title, style="italic"), box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.title_justify = "left"
-    table.add_column(first, no_wrap=True)
+    table.add_column(Text(first), no_wrap=True)
     for name in others:
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(Text(name), justify="right", no_wrap=True)
     return table
 
 

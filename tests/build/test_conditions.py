@@ -186,9 +186,9 @@ def test_growth_reaches_the_batches_and_the_model(database: Path) -> None:
 def test_noise_reaches_the_training_batches_alone(database: Path) -> None:
     result = prepared(database, "training.position_noise=0.1", "training.origin_noise=0.2")
     batches = datamodule(result.recipe, result.molecules, result.parts)
-    assert batches.noisy_collate.noise == batches.train_dataloader().collate_fn.noise == Noise(0.1, 0.2)
+    assert batches.noisy_collate.noise == batches.train_dataloader().collate_fn.collate.noise == Noise(0.1, 0.2)
     for loader in (batches.val_dataloader(), batches.test_dataloader()):
-        assert loader.collate_fn.noise == Noise()
+        assert loader.collate_fn.collate.noise == Noise()
 
 
 def test_equal_recipes_give_equal_weights(database: Path) -> None:

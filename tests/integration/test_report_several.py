@@ -69,6 +69,35 @@ def test_what_is_of_one_file_is_refused_for_several(command: Command, files: lis
     refused(command("report", *files, "--html", "page.txt"), "page.txt: a page ends in .html")
 
 
+def test_nothing_that_is_read_is_written_over(command: Command, files: list[Path]) -> None:
+    path, before = files[0], files[0].read_bytes()
+    for output in (path, f"{path}.json", f"{path}.verdicts.json", files[1], "warm/../molecules.db"):
+        refused(command("report", path, "--reference", files[1], "--json", output), str(output), "name another")
+    refused(command("report", path, "--json", "new.html", "--html", "new.html"), "new.html", "named twice")
+    refused(command("report", path, path), "one of them is named twice")
+    assert path.read_bytes() == before
+
+
+def test_a_share_of_nothing_is_no_number(command: Command, files: list[Path]) -> None:
+    """Without a valid molecule nothing is known of clashes, which is not the same as none."""
+    write_database("broken.db", [Atoms("C2", [[0, 0, 0], [0, 0, 9]])])
+    outcome = command("report", files[0], "broken.db")
+    assert outcome.code == 0, outcome.err
+    assert next(line.split() for line in outcome.out.splitlines() if line.startswith("with a clash"))[-1] == "0.0"
+    assert outcome.out.count("0.0–79.3") > 0  # valid: none of one
+
+
+def test_smiles_and_settings_are_printed_as_they_are(command: Command) -> None:
+    """Brackets mean something to SMILES and to the printer of tables."""
+    for name, run_of in (("one.db", "[/a]"), ("two.db", "[bold]")):
+        ours = {"settings": {"run": run_of}, "requested": 2, "finished": 2}
+        write_database(name, [Atoms(*coordinates("c1cc[nH]c1"))] * 2, metadata={"gschnet_pyg": ours})
+    assert "c1cc[nH]c1" in command("report", "one.db").out
+    both = command("report", "one.db", "two.db")
+    assert both.code == 0, both.err
+    assert row(both.out, "run") == ["[/a]", "[bold]"]
+
+
 def test_strain_is_measured_on_a_sample(command: Command, files: list[Path]) -> None:
     found = report(command, files[0], "--reference", files[0])["geometry"]
     assert (found["strain"]["asked"], found["strain"]["relaxed"]) == (4, 4)

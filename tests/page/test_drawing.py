@@ -9,7 +9,7 @@ import pytest
 from rdkit import Chem
 
 from gschnet_pyg.bonds import PerceptionOptions, canonical_smiles, perceive
-from gschnet_pyg.page.drawing import draw
+from gschnet_pyg.page.drawing import Unsearched, draw
 from tests.page.reports import SMILES, embed, molecules
 
 DEFAULT = PerceptionOptions()
@@ -89,3 +89,22 @@ def test_workers_start_without_torch() -> None:
     code = "import sys, gschnet_pyg.page.drawing; print({'torch', 'matplotlib', 'pandas', 'jinja2'} & set(sys.modules))"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said.strip() == "set()"
+
+
+def test_what_rdkit_did_not_survive_is_not_given_to_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    z, pos = molecules()[0]
+
+    def hang(*arguments: object, **more: object) -> None:
+        raise AssertionError("bond orders were searched for")
+
+    monkeypatch.setattr("gschnet_pyg.page.drawing.perceive", hang)
+    drawn = draw(Unsearched(z, pos), DEFAULT)
+    assert drawn.svg is not None
+    assert drawn.block is not None
+    assert Chem.MolFromMolBlock(drawn.block, sanitize=False, removeHs=False).GetNumAtoms() == len(z)
+
+
+def test_coordinates_that_do_not_fit_their_columns_have_no_block() -> None:
+    z, pos = molecules()[0]
+    for shift, fits in ((9_000.0, True), (20_000.0, False)):
+        assert (draw((z, pos + shift), DEFAULT).block is not None) is fits

@@ -78,7 +78,7 @@ def test_the_angle_of_water(angle: float, edge: str) -> None:
 
 def test_ethane_has_angles_of_two_types_and_no_heavy_chain() -> None:
     found = measured(ethane(60))
-    assert found["bond_lengths"] == {"C-C": {"1.52": 1}, "C-H": {"1.08": 6}}
+    assert found["bond_lengths"] == {"C-C": {"1.53": 1}, "C-H": {"1.09": 6}}
     assert found["angles"] == {"C-C-H": {"108": 6}, "H-C-H": {"108": 6}}
     assert found["dihedrals"] == {}
 
@@ -95,7 +95,7 @@ def test_benzene_is_flat_and_regular() -> None:
     ring = np.stack([np.cos(turns), np.sin(turns), np.zeros(6)], axis=1)
     found = measured((np.array([6] * 6 + [1] * 6), np.concatenate([1.39 * ring, 2.48 * ring])))
     assert found == {
-        "bond_lengths": {"C-C": {"1.38": 6}, "C-H": {"1.08": 6}},
+        "bond_lengths": {"C-C": {"1.39": 6}, "C-H": {"1.09": 6}},
         "angles": {"C-C-C": {"120": 6}, "C-C-H": {"120": 12}},
         "dihedrals": {"C-C-C-C": {"0": 6}},
     }
