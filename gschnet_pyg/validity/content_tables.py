@@ -89,9 +89,7 @@ def similarity_table(report: ValidityReport) -> RenderableType | None:
     ):
         if numbers is not None:
             table.add_row(label, f"{numbers.n:,}", numbers_text(numbers, 2))
-    return with_note(
-        table, f"Morgan fingerprints without stereochemistry; among {found.trained:,} different training molecules"
-    )
+    return with_note(table, f"Morgan fingerprints without stereochemistry; among {found.trained:,} different ones")
 
 
 def _keys(comparison: Comparison) -> list[str]:

@@ -60,6 +60,11 @@ KINDS = (
 """Angles between neighbouring bonds; dihedrals without sign, of chains of four heavy atoms."""
 
 
+def geometry_rules() -> list[float]:
+    """What kept counts depend on: the widths of the bins, and what a clash is."""
+    return [*(kind.bin_width for kind in KINDS), CLASH_FACTOR]
+
+
 def measure_geometry(z: np.ndarray, pos: np.ndarray, bonds: np.ndarray) -> np.ndarray:
     """Everything that is counted of the geometry of molecules; of many at once takes little longer than of one.
 

@@ -31,8 +31,8 @@ def geometry_table(report: ValidityReport) -> RenderableType | None:
             table.add_row(f"  and {len(comparison.types) - MAX_TYPES} other types", style="dim")
     table.add_row("with a clash", rate_text(geometry.clashes), rate_text(geometry.reference_clashes), "")
     note = (
-        "means of the bins, and how many; divergence of all types: each has its weight in the\n"
-        "reference, one that was not generated counts as 1"
+        "means of the bins, and how many; divergence of all types: each has its\n"
+        "weight in the reference, one that was not generated counts as 1"
     )
     return with_note(table, note)
 

@@ -18,6 +18,7 @@ from gschnet_pyg.contracts import Rate, ReferenceSummary, Verdict
 from gschnet_pyg.files import replace_file
 from gschnet_pyg.validity.checks import ValidityOptions
 from gschnet_pyg.validity.fingerprints import Fingerprints
+from gschnet_pyg.validity.geometry import geometry_rules
 from gschnet_pyg.validity.judging import Judgement, judge_all
 from gschnet_pyg.validity.pieces import Pieces
 from gschnet_pyg.validity.rates import MoleculeClasses, edm_rates
@@ -165,7 +166,7 @@ def judge_reference(
 
 def _key(z: np.ndarray, pos: np.ndarray, offsets: np.ndarray, options: ValidityOptions) -> str:
     """Short hash of everything that decides the result."""
-    settings = [_FORMAT, options.in_force()]
+    settings = [_FORMAT, geometry_rules(), options.in_force()]
     digest = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=8)
     for array, dtype in ((z, np.uint8), (pos, np.float64), (offsets, np.int64)):
         digest.update(np.ascontiguousarray(array, dtype=dtype).data)

@@ -15,6 +15,7 @@ from gschnet_pyg.data.cache import short_hash
 from gschnet_pyg.files import replace_file
 from gschnet_pyg.validity.checks import ValidityOptions
 from gschnet_pyg.validity.fingerprints import Fingerprints
+from gschnet_pyg.validity.geometry import geometry_rules
 from gschnet_pyg.validity.judging import Judgement
 from gschnet_pyg.validity.tally import Tally
 
@@ -30,7 +31,7 @@ def judgement_key(content: str, options: ValidityOptions) -> str:
         content: hash of atoms and positions, ``MoleculeArrays.hash_content``.
         options: in force.
     """
-    return short_hash([_FORMAT, content, options.in_force()])
+    return short_hash([_FORMAT, geometry_rules(), content, options.in_force()])
 
 
 def results_file(path: Path) -> Path:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gschnet_pyg.contracts import Rate, ReferenceSummary, Verdict
+from gschnet_pyg.validity import geometry
 from gschnet_pyg.validity import reference as module
 from gschnet_pyg.validity.checks import ValidityOptions
 from gschnet_pyg.validity.rates import rdkit_rates
@@ -72,6 +73,15 @@ def test_other_molecules_options_or_no_cache_are_judged_anew(
     judge_reference(molecules, OPTIONS, workers=0)
     assert judged == [3, 1, 3, 3]
     assert radicals.smiles == ("C", "CO", "[CH3]")
+
+
+def test_other_bins_are_counted_anew(
+    molecules: Flat, judged: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = judge_reference(molecules, OPTIONS, cache=tmp_path, workers=0)
+    monkeypatch.setattr(geometry, "KINDS", tuple(replace(kind, bin_width=0.5) for kind in geometry.KINDS))
+    assert judge_reference(molecules, OPTIONS, cache=tmp_path, workers=0).smiles == first.smiles
+    assert judged == [3, 3]
 
 
 @pytest.mark.parametrize("spoil", [lambda content: content[:50], lambda content: b"", lambda content: b"{}"])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gschnet_pyg.data.arrays import MoleculeArrays
-from gschnet_pyg.validity import checks
+from gschnet_pyg.validity import checks, geometry
 from gschnet_pyg.validity.checks import ValidityOptions
 from gschnet_pyg.validity.judging import Judgement, judge_all
 from gschnet_pyg.validity.results import judgement_key, load_judgement, results_file, save_judgement
@@ -75,7 +75,11 @@ def test_all_that_decides_is_in_the_key(water: MoleculeArrays, monkeypatch: pyte
         key(options=ValidityOptions(timeout=9)),
     ]
     monkeypatch.setattr(checks.rdkit, "__version__", "1900.01.1")
-    assert len({*keys, key()}) == 7
+    keys.append(key())
+    monkeypatch.setattr(geometry, "CLASH_FACTOR", 0.7)
+    keys.append(key())
+    monkeypatch.setattr(geometry, "KINDS", [replace(kind, bin_width=0.5) for kind in geometry.KINDS])
+    assert len({*keys, key()}) == 9
 
 
 @pytest.mark.parametrize(
