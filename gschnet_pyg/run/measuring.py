@@ -22,8 +22,8 @@ from gschnet_pyg.validity.relaxation import (
     reference_relaxation,
     relax_by_calculator,
     relax_by_mmff,
-    sample_rows,
 )
+from gschnet_pyg.validity.samples import sample_rows
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from gschnet_pyg.validity.checks import Molecule, ValidityOptions
 from gschnet_pyg.validity.numbers import RMSD_BIN, STRAIN_BIN, STRAIN_BIN_KCAL, numbers_of
 from gschnet_pyg.validity.pool import Lost, map_in_workers
 from gschnet_pyg.validity.reference import FlatMolecules
+from gschnet_pyg.validity.samples import sample_rows
 from gschnet_pyg.validity.strain import MAX_ITERATIONS, Relaxed, perceived_name, relax, superposed_rmsd
 
 Outcome = Relaxed | str
@@ -33,21 +34,6 @@ Outcome = Relaxed | str
 _MMFF = ("MMFF94", "kcal/mol", STRAIN_BIN_KCAL)
 _FORMAT = 1  # of cached outcomes; another one whenever a molecule would be relaxed otherwise
 _log = logging.getLogger(__name__)
-
-
-def sample_rows(candidates: Sequence[int] | np.ndarray, n: int, seed: int = 0) -> np.ndarray:
-    """Draw ``n`` different rows at random; all if there are no more.
-
-    Args:
-        candidates: ``[M]`` rows, each once.
-        n: how many.
-        seed: the same one draws the same rows.
-
-    Returns:
-        ``[min(n, M)]`` rows, ascending.
-    """
-    rows = np.sort(np.asarray(candidates, dtype=np.int64))
-    return rows if n >= len(rows) else np.sort(np.random.default_rng(seed).choice(rows, n, replace=False))
 
 
 def relax_by_mmff(

@@ -16,6 +16,7 @@ from gschnet_pyg.validity.numbers import SIMILARITY_BIN, numbers_of
 from gschnet_pyg.validity.pool import available_cores
 from gschnet_pyg.validity.rates import MoleculeClasses
 from gschnet_pyg.validity.reference import Reference
+from gschnet_pyg.validity.samples import sample_rows
 
 MOST_PAIRS = 2_000_000_000
 """Pairs of molecules that are compared at most: 18,000 molecules against QM9, some 5 s on two cores."""
@@ -51,14 +52,14 @@ def search_training(
     """
     trained = _different(reference, np.flatnonzero(reference.is_seen), frozenset())
     unique = np.flatnonzero(MoleculeClasses.of(judgement.verdicts, None, None).is_unique)
-    rows = _sample(unique, max(1, most_pairs // max(1, len(trained))), seed)
+    rows = sample_rows(unique, max(1, most_pairs // max(1, len(trained))), seed)
     if not len(trained) or not len(rows):
         return Similarity(len(trained), len(rows), None, None, None)
     known = reference.fingerprints.take(trained)
     similarity, found = nearest(judgement.fingerprints.take(rows), known)
     is_unseen = np.array([judgement.verdicts[row].smiles not in reference.seen_smiles for row in rows], dtype=bool)
     kept = _different(reference, np.flatnonzero(~reference.is_seen), reference.seen_smiles)
-    test, _ = nearest(reference.fingerprints.take(_sample(kept, test_molecules, seed)), known)
+    test, _ = nearest(reference.fingerprints.take(sample_rows(kept, test_molecules, seed)), known)
     names = [reference.smiles[row] or "" for row in trained[found]]
     return Similarity(
         trained=len(trained),
@@ -79,13 +80,6 @@ def _different(reference: Reference, rows: np.ndarray, left_out: Set[str]) -> np
         if smiles is not None and smiles not in left_out:
             first.setdefault(smiles, row)
     return np.fromiter(first.values(), dtype=np.int64, count=len(first))
-
-
-def _sample(rows: np.ndarray, n: int, seed: int) -> np.ndarray:
-    """At most ``n`` of the rows, ascending."""
-    if len(rows) <= n:
-        return rows
-    return np.sort(np.random.default_rng(seed).choice(rows, n, replace=False))
 
 
 def nearest(queries: Fingerprints, trained: Fingerprints) -> tuple[np.ndarray, np.ndarray]:

@@ -91,19 +91,6 @@ class Tally:
             self.groups.update([names[place] for place in contents.groups])
             self._keep(contents)
 
-    def merge(self, other: Tally) -> None:
-        """Count what another tally has counted."""
-        self.formulas.update(other.formulas)
-        self.ring_sizes.update(other.ring_sizes)
-        self.ring_molecules.update(other.ring_molecules)
-        self.groups.update(other.groups)
-        self.clashing += other.clashing
-        other._count()
-        self._count()
-        self._codes, self._counts = _summed(
-            np.concatenate([self._codes, other._codes]), np.concatenate([self._counts, other._counts])
-        )
-
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Tally) and self.to_json() == other.to_json()
 

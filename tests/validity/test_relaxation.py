@@ -20,8 +20,8 @@ from gschnet_pyg.validity.relaxation import (
     reference_relaxation,
     relax_by_calculator,
     relax_by_mmff,
-    sample_rows,
 )
+from gschnet_pyg.validity.samples import sample_rows
 from tests.validity.molecules import HANGS, accident, embed, line, without
 
 OPTIONS = ValidityOptions(timeout=30)

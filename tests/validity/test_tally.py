@@ -18,15 +18,6 @@ def tally(molecules: list[Molecule]) -> Tally:
     return judge_all(molecules, ValidityOptions(), workers=0, progress=False).tally
 
 
-def test_parts_add_up_to_the_whole() -> None:
-    whole = tally(MOLECULES)
-    for cut in range(len(MOLECULES) + 1):
-        parts = tally(MOLECULES[:cut])
-        parts.merge(tally(MOLECULES[cut:]))
-        assert parts == whole
-        assert parts.geometry == whole.geometry
-
-
 def test_the_order_of_the_molecules_does_not_matter() -> None:
     assert tally(MOLECULES[::-1]) == tally(MOLECULES) != tally(MOLECULES[1:])
 
