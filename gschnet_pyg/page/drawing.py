@@ -16,9 +16,7 @@ from rdkit.Chem import rdDepictor
 from rdkit.Chem.Draw import rdMolDraw2D
 
 from gschnet_pyg.bonds import PerceptionOptions, perceive, skeleton
-
-Molecule = tuple[np.ndarray, np.ndarray]
-"""Atomic numbers ``[N]`` and positions ``[N, 3]`` in Å."""
+from gschnet_pyg.validity.checks import Molecule
 
 _SCALE = 19.0  # pixels of an Å in the plane of the drawing: all molecules are drawn to one scale
 _FONT = 13

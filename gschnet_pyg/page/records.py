@@ -12,10 +12,12 @@ from tqdm import tqdm
 
 from gschnet_pyg.bonds import PerceptionOptions
 from gschnet_pyg.contracts import ValidityReport
-from gschnet_pyg.page.drawing import Drawn, Molecule, Unsearched, draw
+from gschnet_pyg.page.drawing import Drawn, Unsearched, draw
 from gschnet_pyg.page.words import failure_words
+from gschnet_pyg.validity.checks import Molecule
 from gschnet_pyg.validity.pool import Lost, map_in_workers
 from gschnet_pyg.validity.rates import MoleculeClasses
+from gschnet_pyg.validity.samples import sample_rows
 
 _TIMEOUT = 10.0  # seconds for a drawing
 
@@ -46,8 +48,7 @@ def sampled_rows(sizes: Sequence[int], gallery: int, seed: int) -> list[np.ndarr
         seed: of the sample.
     """
     each = gallery // max(len(sizes), 1)
-    stream = np.random.default_rng(seed)
-    return [np.arange(size) if size <= each else np.sort(stream.choice(size, each, replace=False)) for size in sizes]
+    return [sample_rows(np.arange(size), each, seed) for size in sizes]
 
 
 def to_draw(entry: PageEntry, rows: np.ndarray) -> list[Molecule]:

@@ -15,6 +15,7 @@ from gschnet_pyg.run.references import OpenReference
 from gschnet_pyg.validity.calculators import load_calculator
 from gschnet_pyg.validity.checks import Molecule, ValidityOptions
 from gschnet_pyg.validity.origin import describe_origin
+from gschnet_pyg.validity.pieces import Pieces
 from gschnet_pyg.validity.pose_checks import check_poses, require_posebusters
 from gschnet_pyg.validity.relaxation import (
     beside,
@@ -42,7 +43,7 @@ class Measurements:
     posebusters: bool = False
     seed: int = 0
 
-    def calculator(self) -> Any:
+    def checked_calculator(self) -> Any:
         """The calculator, if there is one; this and the packages are checked before any work is done.
 
         Raises:
@@ -95,7 +96,7 @@ class Laboratory:
             measurements: what is wanted.
             options: how bonds are perceived.
             reference: its molecules, if there is one.
-            calculator: from ``Measurements.calculator``.
+            calculator: from ``Measurements.checked_calculator``.
             force: measure anew what is kept of the reference.
             progress: show bars on a terminal.
         """
@@ -107,13 +108,9 @@ class Laboratory:
                 molecules, valid, n, options, seed=seed, cache=user_cache(), force=force, progress=progress
             )
             if calculator is not None and measurements.relax is not None:
-                rows = sample_rows(valid, n, seed)
-                ends = molecules.offsets
-                sample = [
-                    (molecules.z[ends[row] : ends[row + 1]], molecules.pos[ends[row] : ends[row + 1]]) for row in rows
-                ]
+                pieces, rows = Pieces(molecules.z, molecules.pos, molecules.offsets), sample_rows(valid, n, seed)
                 relaxation = relax_by_calculator(
-                    sample, range(len(sample)), calculator, measurements.relax, options, progress=progress
+                    pieces, rows, calculator, measurements.relax, options, progress=progress
                 )
         return cls(measurements, options, calculator, strain, relaxation, progress)
 

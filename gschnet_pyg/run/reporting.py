@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from gschnet_pyg.validity.calculators import load_calculator
 from gschnet_pyg.validity.checks import Molecule, ValidityOptions
 from gschnet_pyg.validity.judging import Judgement, judge_all
 from gschnet_pyg.validity.metrics import summarise
+from gschnet_pyg.validity.pieces import Pieces
 from gschnet_pyg.validity.reference import classify
 from gschnet_pyg.validity.results import judgement_key, load_judgement, save_judgement
 from gschnet_pyg.validity.targets import Target, compare_targets
@@ -80,7 +80,7 @@ def judge_files(
     if split is not None and reference is None:
         raise DataError(f"{split}: a split says which reference molecules were seen; name the reference too")
     engine = load_calculator(calculator) if calculator is not None else None
-    to_relax = task.measurements.calculator()
+    to_relax = task.measurements.checked_calculator()
     opened = [_open(path, progress) for path in paths]
     known = None
     if reference is not None:
@@ -114,11 +114,10 @@ class _File:
     found: MoleculeArrays | None
 
     @property
-    def molecules(self) -> list[Molecule]:
+    def molecules(self) -> Sequence[Molecule]:
         if self.found is None:
             return []
-        z, pos = self.found.z, self.found.pos
-        return [(z[start:end], pos[start:end]) for start, end in pairwise(self.found.offsets.tolist())]
+        return Pieces(self.found.z, self.found.pos, self.found.offsets)
 
 
 def _open(path: Path, progress: bool) -> _File:

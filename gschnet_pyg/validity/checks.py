@@ -24,7 +24,7 @@ Molecule = tuple[np.ndarray, np.ndarray]
 """Atomic numbers ``[N]`` and positions ``[N, 3]`` in Å."""
 
 Findings = dict[str, Any]
-"""Fields of a ``Verdict`` by name; the type itself would bring torch."""
+"""Fields of a ``Verdict`` by name; RDKit and EDM's rules each find some of them."""
 
 
 class Contents(NamedTuple):

@@ -23,6 +23,7 @@ from gschnet_pyg.errors import DataError
 from gschnet_pyg.files import replace_file
 from gschnet_pyg.validity.checks import Molecule, ValidityOptions
 from gschnet_pyg.validity.numbers import RMSD_BIN, STRAIN_BIN, STRAIN_BIN_KCAL, numbers_of
+from gschnet_pyg.validity.pieces import Pieces
 from gschnet_pyg.validity.pool import Lost, map_in_workers
 from gschnet_pyg.validity.reference import FlatMolecules
 from gschnet_pyg.validity.samples import sample_rows
@@ -85,11 +86,8 @@ def reference_relaxation(
         progress: show a bar on a terminal.
     """
     rows = sample_rows(valid_rows, n, seed)
-    ends = np.asarray(molecules.offsets)
-    sample = [
-        (np.asarray(molecules.z[start:end]), np.asarray(molecules.pos[start:end]))
-        for start, end in zip(ends[rows].tolist(), ends[rows + 1].tolist(), strict=True)
-    ]
+    pieces = Pieces(np.asarray(molecules.z), np.asarray(molecules.pos), np.asarray(molecules.offsets))
+    sample = [pieces[row] for row in rows.tolist()]
     path = cache / f"strain-{_key(rows, sample, options)}.json" if cache else None
     outcomes = None if path is None or force else _load(path, len(rows))
     if outcomes is None:

@@ -32,8 +32,8 @@ from gschnet_pyg.contracts import (
     ValidityReport,
     Verdict,
 )
-from gschnet_pyg.page.drawing import Molecule
 from gschnet_pyg.page.records import PageEntry
+from gschnet_pyg.validity.checks import Molecule
 from gschnet_pyg.validity.rates import MoleculeClasses, edm_rates, rdkit_rates
 
 SMILES = ("CCO", "C=C", "c1ccccc1", "C[C@H](N)C(=O)O", "F/C=C/C", "C#N", "C1CC1", "CC(C)=O", "NC=O", "OC1CN1", "CCO")
