@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow check bench clean
+.PHONY: help setup demo test slow check bench notebooks docs package clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -64,5 +64,17 @@ bench: setup ## measure speed and memory beside a plain formulation; MODEL=runs/
 	@$(BIN)/python -m pytest -q -rf benchmarks --benchmark-quiet $(if $(MODEL),--model "$(MODEL)") \
 		$(if $(DEVICE),--device "$(DEVICE)") $(if $(DATA),--data "$(DATA)") $(if $(CASES),-k "$(CASES)")
 
+notebooks: setup ## run the notebooks from top to bottom, without a network: about half an hour
+	@$(BIN)/python -m pytest -q -m slow tests/notebooks
+
+docs: setup ## build the documentation into site/; warnings are errors
+	@$(BIN)/mkdocs build --strict --quiet
+	@echo "Open site/index.html"
+
+package: setup ## build sdist and wheel into dist/
+	@rm -rf dist
+	@$(BIN)/python -m build --outdir dist >/dev/null
+	@ls dist
+
 clean: ## remove the installation and everything that tools have left
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .benchmarks
+	rm -rf $(VENV) build dist site .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .benchmarks
