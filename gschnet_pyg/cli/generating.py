@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import yaml
 
 from gschnet_pyg.cli import completion
 from gschnet_pyg.cli.options import Json, Overrides, Quiet
@@ -137,6 +136,8 @@ def _tell(result: GenerationResult, recipe: GenerationRecipe, out: Output) -> No
 
 def _targets(texts: Sequence[str]) -> dict[str, list[Any]]:
     """``["gap=4", "gap=6"]`` -> ``{"gap": [4, 6]}``; formulas stay text."""
+    import yaml
+
     targets: dict[str, list[Any]] = {}
     for text in texts:
         name, equals, value = text.partition("=")
