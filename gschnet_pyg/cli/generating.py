@@ -103,7 +103,9 @@ def generate(
 
         recipe = load_generation_recipe(source if is_recipe else None, overrides or [], values)
         recipe = recipe.model_copy(update={"conditions": {**recipe.conditions, **targets}})
-        result = run.generate(recipe, say=out.say, progress=out.progress)
+        begin = run.generate
+        out.listen()
+        result = begin(recipe, say=out.say, progress=out.progress)
         if not result.rank:  # the first process has the word
             _tell(result, recipe, out)
     if result.interrupted:

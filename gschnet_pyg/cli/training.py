@@ -37,7 +37,9 @@ def train(
         from gschnet_pyg.recipe import load_recipe
 
         settings = load_recipe(recipe, overrides or [])  # at once: torch, which training needs, takes seconds
-        result = run.train(settings, say=out.say)
+        begin = run.train
+        out.listen()
+        result = begin(settings, say=out.say)
         if result.rank:  # the first process has the word
             return
         is_picked = result.picked_by != "last"
