@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import pickle
@@ -201,7 +202,11 @@ class RunDirectory:
         from gschnet_pyg.model.storage import load_model
 
         if not self.path.is_dir():
-            raise ModelError(f"{self.path}: no such run directory")
+            parent = self.path.parent
+            others = [path.name for path in parent.iterdir() if path.is_dir()] if parent.is_dir() else []
+            near = difflib.get_close_matches(self.path.name, others, n=1)
+            hint = f"; did you mean '{parent / near[0]}'?" if near else ""
+            raise ModelError(f"{self.path}: no such run directory{hint}")
         if self.model_file.is_file():
             return load_model(self.model_file)
         self.recipe()  # says what is wrong with a folder that is no run's
