@@ -44,10 +44,12 @@ class Commands(typer.Typer):
 class _WithExamples:
     """Help as tables on a terminal that can show them, and as plain text everywhere else."""
 
+    rich_markup_mode: Any
+
     def __init__(self, *arguments: Any, help: str | None = None, **more: Any) -> None:
         text, _, examples = (help or "").partition("Examples:\n")
         self.examples = [line.strip() for line in examples.splitlines() if line.strip()]
-        super().__init__(*arguments, help=text.strip(), **more)
+        super().__init__(*arguments, help=text.strip(), **more)  # type: ignore[call-arg]
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         if not _shows_tables():

@@ -21,7 +21,6 @@ from gschnet_pyg.errors import GschnetError
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
-    from pydantic.fields import FieldInfo
 
 Offers = list[tuple[str, str]]
 """Values, each with a word of help."""
@@ -167,8 +166,8 @@ class _Keys:
         text = " ".join((field.description or "").replace("`", "").split()) if field is not None else ""
         return text.split(". ")[0].split("; ")[0][:70]  # a line beside the key
 
-    def _inside(self, path: Sequence[str]) -> dict[str, FieldInfo | Any]:
-        """Fields of the section at a path; entries of a list by their number."""
+    def _inside(self, path: Sequence[str]) -> dict[str, Any]:
+        """Fields, as pydantic has them, of the section at a path; entries of a list by their number."""
         from gschnet_pyg.recipe_files import sections
 
         found: list[type[BaseModel]] = [self.model]
@@ -178,14 +177,16 @@ class _Keys:
             if part.isdigit() and is_list:
                 is_list = False
                 continue
-            fields = [model.model_fields[part] for model in found if part in model.model_fields]
-            found = [section for field in fields for section in sections(field.annotation)]
+            here = [model.model_fields[part] for model in found if part in model.model_fields]
+            found = [section for field in here for section in sections(field.annotation)]
             is_list = isinstance(content, list)
         if is_list and found:
             return {str(number): _Field("entry of the list") for number in range(len(content))}
         kind = _at(content, ["kind"])
         fitting = [model for model in found if _kind(model) in (None, kind)] or found
-        fields = {name: field for model in fitting for name, field in model.model_fields.items()}
+        fields: dict[str, Any] = {}
+        for model in fitting:
+            fields |= model.model_fields
         if len(found) > 1 and "kind" in fields:
             fields["kind"] = _Field("which of several sections this is", Literal[tuple(map(_kind, found))])
         return fields
