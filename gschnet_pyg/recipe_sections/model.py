@@ -63,7 +63,16 @@ class HeadSettings(Section):
     """A stack of dense layers."""
 
     layers: PositiveInt = 5
-    width: PositiveInt = 256
+    width: PositiveInt | tuple[PositiveInt, ...] = 256
+    """Of the hidden layers: one number, or one for each, such as [206, 156, 106, 56]."""
+
+    @model_validator(mode="after")
+    def _one_for_each(self) -> HeadSettings:
+        if not isinstance(self.width, int) and len(self.width) != self.layers - 1:
+            raise ValueError(
+                f"{self.layers} layers have {self.layers - 1} hidden ones, but {len(self.width)} widths are given"
+            )
+        return self
 
 
 class ModelSection(Section):
