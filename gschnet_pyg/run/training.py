@@ -69,6 +69,7 @@ def train(recipe: Recipe, say: Say = print) -> TrainingResult:
 
     Raises:
         GschnetError: if the recipe, the data or the stored run cannot be used, or the loss is no number any more.
+        KeyboardInterrupt: saying how to go on, once the training has begun.
     """
     check_accelerator(recipe)
     layout = training_layout(recipe)
@@ -146,8 +147,8 @@ def _fit(
             loop.fit(module, batches, ckpt_path=checkpoint, weights_only=True)
         except (KeyboardInterrupt, SystemExit):  # Lightning turns the one into the other, and ignores the next
             signal.signal(signal.SIGINT, on_interrupt)
-            say(f"\nInterrupted. The same command with run.id={directory.path.name} goes on where it stopped.")
-            raise KeyboardInterrupt from None
+            hint = f"The same command with run.id={directory.path.name} goes on where it stopped."
+            raise KeyboardInterrupt(hint) from None
         module.model = directory.best_model()
         tested = loop.test(module, batches, verbose=False)[0] if len(prepared.parts.test) else {}
     picked_by, found = _picked(directory)
