@@ -6,6 +6,7 @@ import json
 import math
 import shlex
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from gschnet_pyg.build.growth import cutoffs, vocabulary
@@ -24,6 +25,7 @@ from gschnet_pyg.recipe_sections.model import CompositionSettings, ScalarSetting
 
 Settings = ScalarSettings | VectorSettings | CompositionSettings
 _RANGE = ("minimum", "maximum", "spacing")
+_NAME = "NAME"
 
 
 def settle(recipe: Recipe, found: EstablishedModel) -> tuple[Recipe, tuple[Condition, ...]]:
@@ -36,37 +38,28 @@ def settle(recipe: Recipe, found: EstablishedModel) -> tuple[Recipe, tuple[Condi
     Raises:
         RecipeError: naming everything in which the two differ, and the overrides that follow the weights.
     """
-    _check_kinds(recipe, found)
-    settings = tuple(
-        _filled(given, condition) for given, condition in zip(recipe.conditions, found.conditions, strict=True)
-    )
-    recipe = recipe.model_copy(update={"conditions": settings})
     stated, of_weights = _of_recipe(recipe, found), _of_weights(found)
+    is_listed = [settings.kind for settings in recipe.conditions] == [each.kind for each in found.conditions]
+    conditions: tuple[Condition, ...] = ()
+    if is_listed:
+        pairs = list(zip(recipe.conditions, found.conditions, strict=True))
+        recipe = recipe.model_copy(update={"conditions": tuple(_filled(*pair) for pair in pairs)})
+        conditions = tuple(map(partial(_condition, recipe), recipe.conditions, found.conditions))
+        stated |= _of_conditions(conditions)
+        of_weights |= _of_conditions(found.conditions)
     differing = [key for key in of_weights if not _is_equal(of_weights[key], stated[key])]
-    if differing:
-        facts = "; ".join(
-            f"{key}: the weights have {_text(of_weights[key])}, the recipe {_text(stated[key])}" for key in differing
-        )
-        overrides = " ".join(shlex.quote(f"{key}={_text(of_weights[key])}") for key in differing)
-        raise RecipeError(f"{facts}. To follow the weights add: {overrides}")
-    pairs = zip(settings, found.conditions, strict=True)
-    return recipe, tuple(_condition(recipe, given, condition) for given, condition in pairs)
-
-
-def _check_kinds(recipe: Recipe, found: EstablishedModel) -> None:
-    """The weights do not name their conditions, so the recipe must list them, in order."""
-    asked = [settings.kind for settings in recipe.conditions]
-    kinds = [condition.kind for condition in found.conditions]
-    if asked == kinds:
-        return
-    entries = ",".join(
-        "{kind: composition}" if kind == "composition" else f"{{kind: {kind}, property: NAME}}" for kind in kinds
-    )
-    raise RecipeError(
-        f"conditions: the weights have {', '.join(kinds) or 'none'}, in this order, the recipe "
-        f"{', '.join(asked) or 'none'}. To follow the weights add: {shlex.quote(f'conditions=[{entries}]')}"
-        + (", with the NAME of each property, which the weights do not tell" if "NAME" in entries else "")
-    )
+    facts = [f"{key}: the weights have {_text(of_weights[key])}, the recipe {_text(stated[key])}" for key in differing]
+    overrides = [f"{key}={_text(of_weights[key])}" for key in differing]
+    if not is_listed:
+        asked = ", ".join(settings.kind for settings in recipe.conditions) or "none"
+        kinds = ", ".join(each.kind for each in found.conditions) or "none"
+        facts.append(f"conditions: the weights have {kinds}, in this order, the recipe {asked}")
+        overrides.append(f"conditions=[{', '.join(map(_as_entry, found.conditions))}]")
+    if facts:
+        is_open = any(_NAME in each for each in overrides)
+        hint = f", with a property in place of each {_NAME}, which weights do not tell" if is_open else ""
+        raise RecipeError(f"{'; '.join(facts)}. To follow the weights add: {shlex.join(overrides)}{hint}")
+    return recipe, conditions
 
 
 def _filled(settings: Settings, condition: Condition) -> Settings:
@@ -92,7 +85,6 @@ def _of_weights(found: EstablishedModel) -> dict[str, Any]:
         "model.max_distance": found.settings.max_distance,
         "model.distance_bins": found.settings.n_distance_bins,
         **({} if mixing is None else _mixing(mixing)),
-        **_of_conditions(found.conditions),
     }
 
 
@@ -108,9 +100,6 @@ def _of_recipe(recipe: Recipe, found: EstablishedModel) -> dict[str, Any]:
         "model.max_distance": bins.maximum,
         "model.distance_bins": bins.number,
         **_mixing(Mixing(recipe.mixing.layers, recipe.mixing.width, recipe.mixing.scale)),
-        **_of_conditions(
-            [_condition(recipe, *pair) for pair in zip(recipe.conditions, found.conditions, strict=True)]
-        ),
     }
 
 
@@ -170,6 +159,19 @@ def _gaussians(place: str, condition: ScalarCondition) -> dict[str, Any]:
     last = condition.minimum + condition.spacing * (condition.n_gaussians - 1)
     values = (condition.minimum, last, condition.spacing)
     return {f"{place}.{key}": value for key, value in zip(_RANGE, values, strict=True)}
+
+
+def _as_entry(condition: Condition) -> str:
+    """How a recipe lists a condition of the weights; it may leave ranges of scalars open."""
+    sizes = f"layers: {condition.layers}, width: {condition.width}"
+    match condition:
+        case CompositionCondition(count=count):
+            numbers = ", ".join(f"{key}: {_text(getattr(count, key))}" for key in (*_RANGE, "layers", "width"))
+            skipping = f"skip_hydrogen: {_text(condition.skip_hydrogen)}, type_features: {condition.type_features}"
+            return f"{{kind: composition, {skipping}, {sizes}, count: {{{numbers}}}}}"
+        case VectorCondition(hidden=hidden) if hidden is not None:
+            return f"{{kind: vector, property: {_NAME}, {sizes}, hidden: {hidden}}}"
+    return f"{{kind: {condition.kind}, property: {_NAME}, {sizes}}}"
 
 
 def _condition(recipe: Recipe, settings: Settings, found: Condition) -> Condition:

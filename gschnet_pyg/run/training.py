@@ -92,8 +92,8 @@ def _train(recipe: Recipe, say: Say, processes: Processes) -> TrainingResult:
     directory = RunDirectory.of(recipe)
     if (origin := directory.conversion()) is not None:
         raise ModelError(
-            f"{directory.path}: holds a model that was converted from {origin['file']}, which a training would replace; "
-            "give the run another id"
+            f"{directory.path}: holds a model that was converted from {origin['file']}, which a training would "
+            "replace; give the run another id"
         )
     recipe = directory.continued(recipe)
     # under the id that was made up, the stored recipe resumes this run
