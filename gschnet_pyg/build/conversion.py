@@ -66,14 +66,15 @@ def _filled(settings: Settings, condition: Condition) -> Settings:
     """Ranges that are left open, from the weights."""
     if not (isinstance(settings, ScalarSettings) and isinstance(condition, ScalarCondition)):
         return settings
-    open_ = {key: getattr(condition, key) for key in _RANGE if getattr(settings, key) is None}
-    filled = settings.model_copy(update=open_)
-    if filled.minimum >= filled.maximum:
+    minimum = condition.minimum if settings.minimum is None else settings.minimum
+    maximum = condition.maximum if settings.maximum is None else settings.maximum
+    if minimum >= maximum:
         raise RecipeError(
             f"conditions: {settings.property}: the weights range from {condition.minimum:g} to {condition.maximum:g}, "
-            f"the recipe from {filled.minimum:g} to {filled.maximum:g}; leave minimum and maximum out"
+            f"the recipe from {minimum:g} to {maximum:g}; leave minimum and maximum out"
         )
-    return filled
+    spacing = settings.spacing or condition.spacing
+    return settings.model_copy(update={"minimum": minimum, "maximum": maximum, "spacing": spacing})
 
 
 def _of_weights(found: EstablishedModel) -> dict[str, Any]:

@@ -68,16 +68,11 @@ def read_established(state: Mapping[str, Tensor]) -> EstablishedModel:
     vocabulary = Vocabulary(
         tuple(reader.take("atom_types").tolist()), *(reader.number(f"{name}_type") for name in _TOKENS)
     )
-    cutoffs = Cutoffs(*(_rounded(reader.take(f"{name}_cutoff")) for name in _CUTOFFS), covalent_factor=None)
+    model, prediction, placement = (_rounded(reader.take(f"{name}_cutoff")) for name in _CUTOFFS)
+    cutoffs = Cutoffs(model, prediction, placement, covalent_factor=None)
     _check_unit(reader)
     settings = _schnet(reader, vocabulary, cutoffs)
-    conditions, mixing = _conditions(reader)
-    for condition in conditions:
-        if isinstance(condition, CompositionCondition) and condition.atom_types != vocabulary.atom_types:
-            raise ModelError(
-                f"counts {list(condition.atom_types)} in its composition, but places {list(vocabulary.atom_types)}; "
-                "only models in which the two agree can be converted"
-            )
+    conditions, mixing = _conditions(reader, vocabulary)
     type_widths = reader.dense("type_prediction_net", "type_head")
     distance_widths = reader.dense("distance_prediction_net", "distance_head")
     reader.embedding("next_type_embedding", "next_type_embedding", vocabulary.atom_types)
@@ -146,7 +141,7 @@ def _interaction(reader: StateReader, number: int, n_features: int) -> dict[str,
     return {name.removeprefix(f"{inside}."): reader.ours.pop(name) for name in names}
 
 
-def _conditions(reader: StateReader) -> tuple[tuple[Condition, ...], Mixing | None]:
+def _conditions(reader: StateReader, vocabulary: Vocabulary) -> tuple[tuple[Condition, ...], Mixing | None]:
     """Embeddings of the conditions in their order, and what mixes them."""
     place = "conditioning_module.condition_embeddings"
     conditions: list[Condition] = []
@@ -154,7 +149,7 @@ def _conditions(reader: StateReader) -> tuple[tuple[Condition, ...], Mixing | No
         number = len(conditions)
         old, ours = f"{place}.{number}", f"conditions.embeddings.{number}"
         if f"{old}.type_embedding.weight" in reader.left:
-            conditions.append(_composition(reader, old, ours))
+            conditions.append(_composition(reader, old, ours, vocabulary))
         elif f"{old}.gaussian_expansion.offsets" in reader.left:
             conditions.append(_scalar(reader, old, ours))
         else:
@@ -186,8 +181,13 @@ def _vector(reader: StateReader, old: str, ours: str) -> VectorCondition:
     return replace(condition, hidden=_same([size, *hidden], f"{old}.dense_net"))
 
 
-def _composition(reader: StateReader, old: str, ours: str) -> CompositionCondition:
+def _composition(reader: StateReader, old: str, ours: str, vocabulary: Vocabulary) -> CompositionCondition:
     types = tuple(reader.take(f"{old}.atom_types").tolist())
+    if types != vocabulary.atom_types:
+        raise ModelError(
+            f"{old}.atom_types: counts {list(types)}, but the model places {list(vocabulary.atom_types)}; only models "
+            "in which the two agree can be converted"
+        )
     mask = reader.left.pop(f"{old}.type_mask", torch.ones(len(types), dtype=torch.bool)).tolist()
     counted = [z for z, is_counted in zip(types, mask, strict=True) if is_counted]
     if counted not in (list(types), [z for z in types if z != HYDROGEN]):

@@ -71,7 +71,11 @@ def convert(source: Path, recipe: Recipe) -> ConversionResult:
     except RecipeError as error:
         raise RecipeError(f"{source}: {error}") from None
     model = build_model(recipe, conditions)
-    model.load_state_dict(dict(found.weights))
+    try:
+        model.load_state_dict(dict(found.weights))
+    except RuntimeError as error:
+        facts = " ".join(str(error).split())
+        raise ModelError(f"{source}: its parameters do not fit each other, so it is damaged: {facts}") from None
     origin = {"file": source.name, "sha256": hashlib.sha256(source.read_bytes()).hexdigest(), "version": __version__}
     with _whole(directory.path) as temporary:
         RunDirectory(temporary).store_recipe(recipe)

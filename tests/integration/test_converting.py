@@ -204,6 +204,8 @@ def test_other_refusals(command: Command) -> None:
     Path("runs/c").mkdir(parents=True)
     refused(command("convert", path, "--recipe", "qm9", *SIZES, "-o", "runs/c"), "runs/c: exists already")
     assert list(Path("runs").iterdir()) == [Path("runs/c")]
+    torch.save({**established_state(original()), "type_prediction_net.0.weight": torch.ones(16, 9)}, "damaged.pt")
+    refused(command("convert", "damaged.pt", "--recipe", "qm9", *SIZES, "-o", "runs/d"), "do not fit each other")
     torch.save({**established_state(original()), "extra.weight": torch.ones(2)}, "strange.pt")
     refused(command("convert", "strange.pt", "--recipe", "qm9", *SIZES, "-o", "runs/d"), "strange.pt", "extra.weight")
 

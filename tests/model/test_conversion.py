@@ -124,7 +124,7 @@ EMBEDDING = "conditioning_module.condition_embeddings.1"
         ({"n_distance_bins": torch.tensor(7)}, "n_distance_bins: 7, but the distance network has"),
         ({"distance_unit": torch.tensor([66, 111, 104, 114])}, "lengths in Bohr"),
         ({f"{EMBEDDING}.type_mask": torch.tensor([True, False, True])}, "leaves out other types than hydrogen"),
-        ({f"{EMBEDDING}.atom_types": torch.tensor([1, 8, 6])}, "counts [1, 8, 6] in its composition, but places"),
+        ({f"{EMBEDDING}.atom_types": torch.tensor([1, 8, 6])}, "counts [1, 8, 6], but the model places [1, 6, 8]"),
         (
             {
                 "conditioning_module.dense_net.0.weight": torch.ones(9, 30),

@@ -25,8 +25,8 @@ def output(*command: object, folder: Path, environment: dict[str, str]) -> str:
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, str]]:
-    """Scripts of a new environment, an empty folder, and variables that know nothing of the checkout."""
+def environment(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """An empty folder, and variables that lead to a new environment and know nothing of the checkout."""
     place = tmp_path_factory.mktemp("installed")
     known = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
     known |= {"XDG_CACHE_HOME": str(place / "cache"), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
@@ -37,11 +37,11 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, d
     output(sys.executable, "-m", "venv", place / "venv", folder=folder, environment=known)
     output(scripts / "python", "-m", "pip", "install", "--quiet", TORCH, folder=folder, environment=known)
     output(scripts / "python", "-m", "pip", "install", "--quiet", wheel, folder=folder, environment=known)
-    return scripts, folder, {**known, "PATH": f"{scripts}{os.pathsep}{known['PATH']}"}
+    return folder, {**known, "PATH": f"{scripts}{os.pathsep}{known['PATH']}"}
 
 
-def test_the_demo_from_the_wheel_alone(environment: tuple[Path, Path, dict[str, str]]) -> None:
-    scripts, folder, known = environment
+def test_the_demo_from_the_wheel_alone(environment: tuple[Path, dict[str, str]]) -> None:
+    folder, known = environment
 
     def shell(line: str) -> str:
         return output("bash", "-c", line, folder=folder, environment=known)
