@@ -152,8 +152,9 @@ def test_hidden_layers_may_each_have_a_width() -> None:
     assert head.width == (206, 156, 106, 56)
     with pytest.raises(RecipeError, match="5 layers have 4 hidden ones, but 2 widths are given"):
         load_recipe("qm9", ["model.type_head.width=[206, 156]"])
-    with pytest.raises(RecipeError, match=r"model\.type_head\.width"):
-        load_recipe("qm9", ["model.type_head.width=wide"])
+    for wrong, message in (("wide", r"width: .*integer.*'wide'\)$"), ("[206, 0, 3, 4]", r"width\.1: .*greater than 0")):
+        with pytest.raises(RecipeError, match=rf"^qm9: model\.type_head\.{message}"):
+            load_recipe("qm9", [f"model.type_head.width={wrong}"])
 
 
 def test_growth_without_the_origin() -> None:
