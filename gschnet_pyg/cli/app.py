@@ -27,8 +27,8 @@ Examples:
 EXIT_CODES = (
     "`gschnet-pyg --install-completion` lets TAB complete commands, recipes, runs and the keys of recipes.\n\n"
     "Exit codes: 0 done; 2 something in the input to put right, said in one line; 130 interrupted, 143 terminated; "
-    "1 anything unexpected, and what `doctor` found to be broken. Results go to standard output, everything else to "
-    "standard error; NO_COLOR=1 turns colours off."
+    "1 anything unexpected, and what `doctor` found to be broken. Errors, warnings and progress go to standard error; "
+    "NO_COLOR=1 turns colours off."
 )
 
 app = Commands(HELP, cls=Root, epilog=EXIT_CODES)

@@ -6,12 +6,14 @@ Several offers that begin alike make a shell complete up to where they part, wit
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from enum import Enum
 from glob import escape, glob
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args, get_origin
 
 import typer
 
@@ -52,31 +54,57 @@ def generation_sources(incomplete: str) -> Offers:
     return [*run_directories(incomplete), *recipes, *_paths(incomplete)]
 
 
-def condition_names(ctx: typer.Context, incomplete: str) -> Offers:
+def condition_names(incomplete: str) -> Offers:
     """Conditions of the model that generates."""
     from gschnet_pyg.run_directory import RunDirectory
 
-    stored = RunDirectory(Path(ctx.params.get("source") or "")).recipe_as_stored() or {}
+    # an option that waits for its value keeps Typer from telling the arguments
+    words = (os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")).split()
+    found = (RunDirectory(Path(word)).recipe_as_stored() for word in words)
+    stored = next(filter(None, found), {})
     names = [str(each.get("property") or each.get("kind")) for each in stored.get("conditions") or ()]
-    return [(f"{name}=", "condition of the model") for name in names if name.startswith(incomplete)]
+    return [(f"{name}={value}", "condition of the model") for name in names for value in ("", "VALUE")]
 
 
 def overrides(ctx: typer.Context, incomplete: str) -> Offers:
     """Keys of the recipe that the command names, and their values."""
-    from gschnet_pyg.recipe import GenerationRecipe, Recipe, check_recipe
+    from gschnet_pyg.recipe import GenerationRecipe, Recipe
 
-    recipe, content = next((str(ctx.params[name]) for name in _RECIPES if ctx.params.get(name)), ""), {}
-    with suppress(GschnetError, OSError):
-        content = check_recipe(recipe).model_dump(mode="json")
+    words = [str(word) for word in ctx.params.get("overrides") or ()]
+    given = _rejoined(words)
+    begun = None  # a key whose value is being typed as a word of its own
+    if given and (words[-1] == "=" or "=" not in given[-1]):
+        begun = given.pop().rstrip("=")
+    content = _content(next((str(ctx.params[name]) for name in _RECIPES if ctx.params.get(name)), ""), given)
     is_generation = content.get("kind") == "generate" or ctx.command.name == "generate"
     keys = _Keys(GenerationRecipe if is_generation else Recipe, content)
-    given = [str(word) for word in ctx.params.get("overrides") or ()]
-    if given and given[-1] == "=":  # bash splits words there
-        given.pop()
-    if given and "=" not in given[-1]:
-        return [(value, "") for value in keys.values(given[-1]) if value.startswith(incomplete)]
+    if begun is not None:
+        return [(value, "") for value in keys.values(begun) if value.startswith(incomplete)]
     key, equals, _ = incomplete.partition("=")
     return keys.with_values(key) if equals else keys.beginning_with(incomplete)
+
+
+def _rejoined(words: Sequence[str]) -> list[str]:
+    """``["a", "=", "1"]``, as bash splits words, is ``["a=1"]``."""
+    whole: list[str] = []
+    for before, word in pairwise(["", *words]):
+        if whole and (word == "=" or before == "="):
+            whole[-1] += word
+        else:
+            whole.append(word)
+    return whole
+
+
+def _content(recipe: str, given: Sequence[str]) -> dict[str, Any]:
+    """A recipe with its defaults if it is whole; as it stands otherwise; empty if there is none."""
+    from gschnet_pyg.recipe import check_recipe
+    from gschnet_pyg.recipe_files import override, read_with_parents
+
+    with suppress(GschnetError, OSError):
+        return check_recipe(recipe, given).model_dump(mode="json")
+    with suppress(GschnetError, OSError):
+        return override(read_with_parents(recipe), given)
+    return {}
 
 
 _RECIPES = ("recipe", "source", "name", "file")
@@ -119,7 +147,7 @@ class _Keys:
 
     def with_values(self, key: str) -> Offers:
         """A key with the values that it may have, or that it has."""
-        return [(f"{key}=", self._help(key)), *((f"{key}={value}", "") for value in self.values(key))]
+        return [(f"{key}=", self._help(key)), *((f"{key}={value}", "") for value in self.values(key) or ["VALUE"])]
 
     def values(self, key: str) -> list[str]:
         """Values of a key, as far as they are known."""
@@ -136,7 +164,8 @@ class _Keys:
 
     def _help(self, key: str) -> str:
         field = self._inside(key.split(".")[:-1]).get(key.split(".")[-1])
-        return " ".join((field.description or "").replace("`", "").split()) if field is not None else ""
+        text = " ".join((field.description or "").replace("`", "").split()) if field is not None else ""
+        return text.split(". ")[0].split("; ")[0][:70]  # a line beside the key
 
     def _inside(self, path: Sequence[str]) -> dict[str, FieldInfo | Any]:
         """Fields of the section at a path; entries of a list by their number."""
@@ -153,16 +182,20 @@ class _Keys:
             found = [section for field in fields for section in sections(field.annotation)]
             is_list = isinstance(content, list)
         if is_list and found:
-            return {str(number): _Entry for number in range(len(content))}
-        kinds = [model for model in found if _kind(model) in (None, _at(content, ["kind"]))] or found
-        return {name: field for model in kinds for name, field in model.model_fields.items()}
+            return {str(number): _Field("entry of the list") for number in range(len(content))}
+        kind = _at(content, ["kind"])
+        fitting = [model for model in found if _kind(model) in (None, kind)] or found
+        fields = {name: field for model in fitting for name, field in model.model_fields.items()}
+        if len(found) > 1 and "kind" in fields:
+            fields["kind"] = _Field("which of several sections this is", Literal[tuple(map(_kind, found))])
+        return fields
 
 
-class _Entry:
-    """An entry of a list, in place of a field."""
+class _Field(NamedTuple):
+    """What stands in for a field of the schema."""
 
-    annotation = None
-    description = "entry of the list"
+    description: str
+    annotation: Any = None
 
 
 def _at(content: Any, path: Sequence[str]) -> Any:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import yaml
 
 from gschnet_pyg.cli import completion
 from gschnet_pyg.cli.options import Json, Overrides, Quiet
@@ -104,7 +103,9 @@ def generate(
 
         recipe = load_generation_recipe(source if is_recipe else None, overrides or [], values)
         recipe = recipe.model_copy(update={"conditions": {**recipe.conditions, **targets}})
-        result = run.generate(recipe, say=out.say, progress=out.progress)
+        begin = run.generate
+        out.listen()
+        result = begin(recipe, say=out.say, progress=out.progress)
         if not result.rank:  # the first process has the word
             _tell(result, recipe, out)
     if result.interrupted:
@@ -141,6 +142,8 @@ def _tell(result: GenerationResult, recipe: GenerationRecipe, out: Output) -> No
 
 def _targets(texts: Sequence[str]) -> dict[str, list[Any]]:
     """``["gap=4", "gap=6"]`` -> ``{"gap": [4, 6]}``; formulas stay text."""
+    import yaml
+
     targets: dict[str, list[Any]] = {}
     for text in texts:
         name, equals, value = text.partition("=")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
@@ -35,6 +36,15 @@ class Output:
         """Tell a person something on the way, or what to do next."""
         if not self.quiet:
             print(line, file=sys.stderr if line.startswith(("Warning:", "Note:")) else sys.stdout, flush=True)
+
+    def listen(self) -> None:
+        """Hear an interrupt that was lost while something was imported: torch's C code, for one, drops it.
+
+        Raises:
+            KeyboardInterrupt: if there was one.
+        """
+        if getattr(signal.getsignal(signal.SIGINT), "received", None) is not None:
+            raise KeyboardInterrupt
 
     def show(self, renderable: Any, console: Console | None = None) -> None:
         """Print a table of ``rich`` that is itself the result."""

@@ -107,16 +107,19 @@ def report(
         gschnet-pyg report cold.db warm.db --reference demo
         gschnet-pyg report molecules.sdf --json - --quiet
     """
-    outputs = _Outputs(json_file, html, plot, filtered, keep or Keep.valid)
-    inputs = [Path(each) for each in (reference, split) if each is not None]
-    outputs.check(files, inputs, has_reference=reference is not None, says_what=keep is not None)
-    if write_back and (others := [file for file in files if file.suffix.lower() != ".db"]):
-        raise DataError(f"{others[0]}: only an ASE database (.db) can be written back to; write a new one (--filtered)")
     is_json_alone = json_file == STANDARD_OUTPUT
     with talking(quiet, is_json_alone, if_interrupted=KEPT) as out:
+        outputs = _Outputs(json_file, html, plot, filtered, keep or Keep.valid)
+        inputs = [Path(each) for each in (reference, split) if each is not None]
+        outputs.check(files, inputs, has_reference=reference is not None, says_what=keep is not None)
+        if write_back and (others := [file for file in files if file.suffix.lower() != ".db"]):
+            raise DataError(
+                f"{others[0]}: only an ASE database (.db) can be written back to; write a new one (--filtered)"
+            )
         from gschnet_pyg import run
         from gschnet_pyg.validity.checks import ValidityOptions
 
+        out.listen()
         try:
             options = ValidityOptions(
                 tuple(charge or (0,)), charged_fragments, radicals, stereo=stereo.value, timeout=timeout

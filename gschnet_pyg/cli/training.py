@@ -36,7 +36,10 @@ def train(
         from gschnet_pyg import run
         from gschnet_pyg.recipe import load_recipe
 
-        result = run.train(load_recipe(recipe, overrides or []), say=out.say)
+        settings = load_recipe(recipe, overrides or [])  # at once: torch, which training needs, takes seconds
+        begin = run.train
+        out.listen()
+        result = begin(settings, say=out.say)
         if result.rank:  # the first process has the word
             return
         is_picked = result.picked_by != "last"
