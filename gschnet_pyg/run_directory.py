@@ -9,6 +9,7 @@ import pickle
 import secrets
 import socket
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
@@ -186,12 +187,26 @@ class RunDirectory:
             ) from None
         return model.eval()
 
-    def export(self, model: GSchNet) -> None:
-        """Write the trained model."""
+    def export(self, model: GSchNet, converted_from: Mapping[str, str] | None = None) -> None:
+        """Write the trained model, and the file that it was converted from, if it was."""
         from gschnet_pyg.model.storage import save_model
 
         with replace_file(self.model_file) as temporary:
-            save_model(temporary, model)
+            save_model(temporary, model, converted_from)
+
+    def conversion(self) -> dict[str, str] | None:
+        """The file that the model was converted from, its SHA-256, and by which version; none if it was trained here.
+
+        A file that cannot be read is the concern of those who need the model.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(self.model_file, framework="np") as file:
+                origin = json.loads((file.metadata() or {}).get("converted_from", "null"))
+        except (SafetensorError, OSError, json.JSONDecodeError):
+            return None
+        return dict(origin) if origin else None
 
     def model(self) -> GSchNet:
         """The trained model; while training has not come to its end, that of the best checkpoint.

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from gschnet_pyg.cli.commands import Commands, Root
+from gschnet_pyg.cli.converting import convert
 from gschnet_pyg.cli.data import data_app
 from gschnet_pyg.cli.examining import doctor
 from gschnet_pyg.cli.generating import generate
@@ -31,7 +32,7 @@ EXIT_CODES = (
 )
 
 app = Commands(HELP, cls=Root, epilog=EXIT_CODES)
-for each in (train, generate, report, doctor):
+for each in (train, generate, report, convert, doctor):
     app.command()(each)
 app.add_typer(data_app, name="data")
 app.add_typer(recipe_app, name="recipe")

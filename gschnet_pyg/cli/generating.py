@@ -123,7 +123,11 @@ def _tell(result: GenerationResult, recipe: GenerationRecipe, out: Output) -> No
     )
     for path in result.traces:
         out.say(f"Steps lie in {path}; look at them with: ase gui {path}")
-    out.say(f"Next: gschnet-pyg report {result.path} --reference {recipe.run}")
+    from gschnet_pyg.run_directory import RunDirectory
+
+    # a model that was converted cannot tell what it was trained on
+    known = f" --reference {recipe.run}" if RunDirectory(recipe.run).split_file.is_file() else ""
+    out.say(f"Next: gschnet-pyg report {result.path}{known}")
     out.result(
         result.path,
         path=result.path,
