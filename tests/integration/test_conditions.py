@@ -228,7 +228,7 @@ def test_a_number_of_atoms_steers_the_size(command: Command, database: Path) -> 
     directory = train(command, database, "conditions=[{kind: scalar, property: n_atoms}]", "training.max_steps=2")
     outcome = command("generate", directory, "-n", 6, "--max-atoms", 3, "-c", "n_atoms=[3, 12]", "-o", "sizes.db")
     assert outcome.code == 0, outcome.err
-    assert "n_atoms asks for molecules of 12 atoms, but they may have 3 at most" in outcome.out
+    assert "n_atoms asks for molecules of 12 atoms, but they may have 3 at most" in outcome.err
     molecules = generated("sizes.db")
     assert set(molecules.properties["target_n_atoms"].values[:, 0]) <= {3, 12}
     with ase.db.connect("sizes.db") as found:
