@@ -176,7 +176,7 @@ def test_logging_is_off_unless_asked_for() -> None:
     logging = load_recipe("qm9", ["logging={wandb: offline, tags: [a], group: g, molecules: 0}"]).logging
     assert (logging.wandb, logging.project, logging.tags, logging.molecules) == ("offline", "gschnet_pyg", ("a",), 0)
     assert load_generation_recipe("generate/quick", ["logging.wandb=online"]).logging.wandb == "online"
-    with pytest.raises(RecipeError, match="logging.wandb: .*'off', 'offline' or 'online'"):
+    with pytest.raises(RecipeError, match=r"logging.wandb: .*'off', 'offline' or 'online'"):
         load_recipe("qm9", ["logging.wandb=on"])
 
 

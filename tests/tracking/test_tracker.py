@@ -85,12 +85,14 @@ def test_everything_is_written_beside_the_run(tmp_path: Path, no_login: Path, mo
 def test_a_run_that_fails_is_ended_as_failed(
     tmp_path: Path, no_login: Path, error: type[BaseException], code: int
 ) -> None:
-    with (
-        pytest.raises(error),
-        tracked(OFFLINE, tmp_path, {}, name="n", job_type="train", say=lambda line: None) as run,
-    ):
-        run.log({"loss": 1.0}, 0)
-        raise error
+
+    def fail() -> None:
+        with tracked(OFFLINE, tmp_path, {}, name="n", job_type="train", say=lambda line: None) as run:
+            run.log({"loss": 1.0}, 0)
+            raise error
+
+    with pytest.raises(error):
+        fail()
     (found,) = offline_runs(tmp_path / "wandb")
     assert found.exit_code == code
     assert found.column("loss") == {0: 1.0}
@@ -153,7 +155,6 @@ def test_a_server_that_cannot_be_reached_leads_offline(
     with tracked(ONLINE, tmp_path, {}, name="n", job_type="train", say=lines.append) as run:
         run.log({"loss": 1.0}, 0)
     assert lines[0].startswith("Warning: wandb cannot be used online (")
-    assert "127.0.0.1:9" in lines[0]
     assert lines[0].endswith("this run is logged offline.")
     assert lines[1:] == [f"Logging to wandb, offline: upload it with `wandb sync {tmp_path / 'wandb'}`"]
     (found,) = offline_runs(tmp_path / "wandb")
