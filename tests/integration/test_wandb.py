@@ -205,8 +205,8 @@ def test_a_trial_of_a_sweep_runs_and_logs_its_metric(
         words += arguments if word.startswith("$") else [word]
     if name == "generation":
         folder = conditioned
-        few = [f"run={conditioned}", "n_molecules=10", "max_atoms=6", f"conditions={gap: 6, composition: C2H6O, "
-               "relative_atomic_energy: 0}", "output=some.db"]  # fmt: skip
+        few = [f"run={conditioned}", "n_molecules=10", "max_atoms=6", "output=some.db"]
+        few.append("conditions={gap: 6, composition: C2H6O, relative_atomic_energy: 0}")
     else:
         folder = Path("runs")
         small = [word for word in (*TINY, *NO_WORKERS) if not word.startswith(("model=", "training.max_minutes"))]
