@@ -13,8 +13,8 @@ import pytest
 import yaml
 from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
 
-from gschnet_pyg.contracts.metric_names import GENERATION, TRAINING
 from gschnet_pyg.errors import RecipeError
+from gschnet_pyg.metric_names import GENERATION, TRAINING
 from gschnet_pyg.recipe import Recipe, check_recipe, load_generation_recipe, load_recipe, load_sweep
 from gschnet_pyg.recipe_files import shipped_recipes
 from gschnet_pyg.recipe_sections.sweep import ARGUMENTS, Sweep, SweepParameter

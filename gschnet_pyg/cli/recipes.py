@@ -71,9 +71,10 @@ def show(name: AnyRecipe, overrides: Overrides = None) -> None:
 def path(name: AnyRecipe) -> None:
     """Print the file of a recipe or sweep, for other programs.
 
+    A sweep begins with wandb sweep $(gschnet-pyg recipe path NAME).
+
     Examples:
         gschnet-pyg recipe path sweeps/learning_rate
-        wandb sweep $(gschnet-pyg recipe path sweeps/learning_rate)
     """
     from gschnet_pyg.recipe_files import find_recipe
 

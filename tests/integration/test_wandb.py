@@ -17,7 +17,7 @@ from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
 from wandb.sdk.lib.config_util import save_config_file_from_dict
 
 from gschnet_pyg.contracts import PlacementSteps
-from gschnet_pyg.contracts.metric_names import GENERATED, GENERATION, SAMPLED, THROUGHPUT
+from gschnet_pyg.metric_names import GENERATED, GENERATION, SAMPLED, THROUGHPUT
 from gschnet_pyg.recipe_files import shipped_recipes
 from gschnet_pyg.run_directory import RunDirectory
 from gschnet_pyg.training.module import PlacementTraining
