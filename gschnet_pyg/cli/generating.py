@@ -146,7 +146,7 @@ def _tell(result: GenerationResult, recipe: GenerationRecipe, out: Output) -> No
         abandoned=result.abandoned,
         interrupted=result.interrupted,
         traces=result.traces,
-        report=None if result.report is None else result.report.to_json(),
+        **({"report": result.report.to_json()} if result.report is not None else {}),
     )
 
 
