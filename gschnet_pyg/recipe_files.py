@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -28,11 +28,21 @@ def shipped_recipes() -> dict[str, Path]:
 
 
 def purpose(path: Path) -> str:
-    """First sentence of a recipe's opening comment, after the command that runs it."""
+    """First sentence of a recipe's opening comment, after the commands that run it."""
     opening = itertools.takewhile(lambda line: line.startswith("#"), path.read_text(encoding="utf-8").splitlines())
-    _command, *lines = (line.lstrip("# ").strip() for line in opening)
+    lines = itertools.dropwhile(bool, (line.lstrip("# ").strip() for line in opening))  # the commands end with a gap
     text = " ".join(line for line in lines if line)
     return text.split(". ")[0].rstrip(".") + "." if text else ""
+
+
+def names_recipe(source: str) -> bool:
+    """Whether what is to be generated with is a recipe, by path or name, rather than a run directory."""
+    return source.endswith((".yaml", ".yml")) or (source in shipped_recipes() and not Path(source).is_dir())
+
+
+def is_sweep(content: Mapping[str, Any]) -> bool:
+    """Whether this is the content of a sweep of wandb, which has no ``kind``."""
+    return "kind" not in content and bool({"method", "parameters"} & content.keys())
 
 
 def find_recipe(name: str | Path, beside: Path | None = None) -> Path:
@@ -47,7 +57,7 @@ def find_recipe(name: str | Path, beside: Path | None = None) -> Path:
     shipped = shipped_recipes()
     if str(name) in shipped:
         return shipped[str(name)]
-    near = difflib.get_close_matches(Path(name).stem, shipped, n=1)
+    near = [near for said in (str(name), Path(name).stem) for near in difflib.get_close_matches(said, shipped, n=1)]
     hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(shipped)}"
     raise RecipeError(f"{name}: no such file, and no recipe of that name; {hint}")
 
@@ -193,7 +203,12 @@ def _follow(place: Sequence[str], model: type[BaseModel]) -> tuple[list[str], di
     path: list[str] = []
     candidates: list[type[BaseModel]] = [model]
     siblings: list[type[BaseModel]] = [model]
+    is_key = False  # of a mapping from names to sections
     for part in place:
+        if is_key:
+            path.append(part)
+            is_key = False
+            continue
         if path and part.isdigit():  # an entry of a list
             path.append(part)
             continue
@@ -206,7 +221,15 @@ def _follow(place: Sequence[str], model: type[BaseModel]) -> tuple[list[str], di
             path.append(part)
         siblings = candidates or siblings
         candidates = sections(fields[part].annotation) if part in fields else []
+        is_key = part in fields and _maps_names(fields[part].annotation)
     return path, {name: field.description or "" for section in siblings for name, field in section.model_fields.items()}
+
+
+def _maps_names(annotation: Any) -> bool:
+    """Whether an annotation is of a mapping from names to sections."""
+    if get_origin(annotation) is dict:
+        return bool(sections(annotation))
+    return any(map(_maps_names, get_args(annotation)))
 
 
 def _tag(model: type[BaseModel]) -> str | None:

@@ -62,6 +62,9 @@ def generate(
         list[int] | None, typer.Option(help="Print the steps of this molecule (from 0), and write them as extxyz.")
     ] = None,
     view: Annotated[bool, typer.Option("--view", help="Open the molecules in ASE's viewer.")] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="Judge them, as `gschnet-pyg report` does without more options.")
+    ] = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -72,9 +75,9 @@ def generate(
     Examples:
         gschnet-pyg generate runs/first -n 1000 --seed 7 -o molecules.db
         gschnet-pyg generate runs/wanted -n 500 -c composition=C7H10O2 -c "gap=[4, 6]"
-        gschnet-pyg generate runs/first -n 100 temperature=0.05 grid_spacing=0.1
+        gschnet-pyg generate runs/first -n 100 temperature=0.05 grid_spacing=0.1 --report
     """
-    from gschnet_pyg.recipe_files import shipped_recipes
+    from gschnet_pyg.recipe_files import names_recipe
 
     given: dict[str, Any] = {
         "n_molecules": n_molecules,
@@ -88,9 +91,10 @@ def generate(
         "append": append or None,
         "trace": trace or None,
         "view": view or None,
+        "report": report or None,
     }
     values = {key: value for key, value in given.items() if value is not None}
-    is_recipe = source.endswith((".yaml", ".yml")) or (source in shipped_recipes() and not Path(source).is_dir())
+    is_recipe = names_recipe(source)
     if not is_recipe:
         values["run"] = source
     if start is not None:
@@ -121,6 +125,11 @@ def _tell(result: GenerationResult, recipe: GenerationRecipe, out: Output) -> No
         f"{result.requested:,} molecules requested, {result.finished:,} finished, {result.abandoned:,} abandoned\n"
         f"The finished ones lie in {result.path}"
     )
+    if result.report is not None:
+        from gschnet_pyg.validity.report import render
+
+        if not out.quiet:
+            out.show(render(result.report))
     for path in result.traces:
         out.say(f"Steps lie in {path}; look at them with: ase gui {path}")
     from gschnet_pyg.run_directory import RunDirectory
@@ -137,6 +146,7 @@ def _tell(result: GenerationResult, recipe: GenerationRecipe, out: Output) -> No
         abandoned=result.abandoned,
         interrupted=result.interrupted,
         traces=result.traces,
+        **({"report": result.report.to_json()} if result.report is not None else {}),
     )
 
 

@@ -60,9 +60,25 @@ def show(name: AnyRecipe, overrides: Overrides = None) -> None:
     import yaml
 
     from gschnet_pyg.recipe import check_recipe
+    from gschnet_pyg.recipe_sections.sweep import Sweep
 
     recipe = check_recipe(name, overrides or [])
-    typer.echo(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), nl=False)
+    is_sweep = isinstance(recipe, Sweep)  # wandb fills in its own defaults
+    typer.echo(yaml.safe_dump(recipe.model_dump(mode="json", exclude_unset=is_sweep), sort_keys=False), nl=False)
+
+
+@recipe_app.command()
+def path(name: AnyRecipe) -> None:
+    """Print the file of a recipe or sweep, for other programs.
+
+    A sweep begins with wandb sweep $(gschnet-pyg recipe path NAME).
+
+    Examples:
+        gschnet-pyg recipe path sweeps/learning_rate
+    """
+    from gschnet_pyg.recipe_files import find_recipe
+
+    typer.echo(find_recipe(name))
 
 
 @recipe_app.command()
@@ -91,18 +107,24 @@ def copy(
 
 @recipe_app.command()
 def check(file: AnyRecipe, quiet: Quiet = False, as_json: Json = False) -> None:
-    """Check a recipe without running it.
+    """Check a recipe, or every run of a sweep, without running it.
 
     Examples:
         gschnet-pyg recipe check mine.yaml
         gschnet-pyg recipe check mine.yaml --quiet && gschnet-pyg train mine.yaml
     """
     from gschnet_pyg.recipe import check_recipe
+    from gschnet_pyg.recipe_sections.sweep import Sweep
+    from gschnet_pyg.sweeps import n_trials
 
     with talking(quiet, as_json) as out:
         recipe = check_recipe(file)
-        kind = "training" if recipe.kind == "train" else "generation"
-        out.say(f"{file}: a {kind} recipe without errors")
+        if isinstance(recipe, Sweep):
+            kind, number = "sweep", n_trials(recipe)
+            out.say(f"{file}: a {recipe.method} sweep without errors{f', of {number:,} runs' if number else ''}")
+        else:
+            kind = "training" if recipe.kind == "train" else "generation"
+            out.say(f"{file}: a {kind} recipe without errors")
         out.result(None, recipe=file, kind=kind)
 
 

@@ -11,15 +11,19 @@ from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from gschnet_pyg.files import replace_file
+from gschnet_pyg.metric_names import SAMPLED, TRAINING
 
-SAMPLED = tuple(f"sampled/{name}" for name in ("valid", "unique", "stable", "atom_stable", "edm_valid", "finished"))
-"""Metrics of sampled molecules, see :class:`gschnet_pyg.training.sampling.Sampling`."""
+__all__ = ["COLUMNS", "SAMPLED", "MetricsFile", "last_step"]
 
-COLUMNS = (
-    *("step", "epoch", "learning_rate"),
-    *(f"{stage}/{loss}" for stage in ("train", "validation", "test") for loss in ("loss", "type", "distance")),
-    *SAMPLED,
-)
+COLUMNS = ("step", *TRAINING)
+
+
+def last_step(path: Path) -> int:
+    """Step of the last row of a file of metrics; -1 if there is none."""
+    if not path.exists():
+        return -1
+    with path.open(newline="", encoding="utf-8") as file:
+        return max((int(row["step"]) for row in csv.DictReader(file) if row.get("step")), default=-1)
 
 
 class MetricsFile(Logger):
