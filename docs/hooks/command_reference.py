@@ -58,7 +58,7 @@ def command_page() -> str:
     for command in commands(app):
         parts.append(f"## `{' '.join(command.words)}` {{ #{'-'.join(command.words)} }}\n")
         parts.append(_usage(command))
-        parts += [f"{_example(paragraph)}\n" for paragraph in command.help.split("\n\n")]
+        parts += [f"{_paragraph(text)}\n" for text in command.help.split("\n\n")]
         for title, is_option in (("argument", False), ("option", True)):
             some = [each for each in command.parameters if each.is_option == is_option]
             if some:
@@ -72,20 +72,24 @@ def _usage(command: Command) -> str:
     return f"```text\n{' '.join(['gschnet-pyg', *command.words, *options, *arguments])}\n```\n"
 
 
-def _example(paragraph: str) -> str:
-    """A paragraph of help, with the command that it ends with as a block."""
-    text, colon, command = " ".join(paragraph.split()).partition(": gschnet-pyg ")
-    return f"{text}:\n\n```bash\ngschnet-pyg {command}\n```" if colon else text
+def _paragraph(text: str) -> str:
+    """A paragraph of help; examples, which stand at its end, as a block."""
+    first, *others = (line.strip() for line in text.splitlines())
+    if first in ("Example:", "Examples:"):
+        return "```bash\n" + "\n".join(others) + "\n```"
+    told, colon, example = " ".join([first, *others]).partition(": gschnet-pyg ")
+    return f"{told}:\n\n```bash\ngschnet-pyg {example}\n```" if colon else told
 
 
 def _table(parameters: Sequence[Parameter], title: str = "option") -> str:
-    lines = [f"| {title} | meaning | default |", "| --- | --- | --- |"]
+    has_defaults = any(each.default for each in parameters)
+    lines = [f"| {title} | meaning |{' default |' * has_defaults}", f"| --- | --- |{' --- |' * has_defaults}"]
     for each in parameters:
         names = ", ".join(f"`{name}`" for name in each.names)
         value = f" `{each.metavar}`" if each.is_option and each.metavar else ""
         text = " ".join(each.help.split())
-        cells = (f"{names}{value}", text[:1].upper() + text[1:], f"`{each.default}`" if each.default else "")
-        lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+        default = f" {f'`{each.default}`' if each.default else ''} |" if has_defaults else ""
+        lines.append(f"| {names}{value} | {text[:1].upper()}{text[1:]} |{default}")
     return "\n".join(lines) + "\n"
 
 
@@ -94,7 +98,9 @@ def commands(app: typer.Typer, words: tuple[str, ...] = ()) -> Iterator[Command]
     for info in app.registered_commands:
         if info.callback is not None and not info.hidden:
             name = info.name or info.callback.__name__.replace("_", "-")
-            yield Command((*words, name), inspect.cleandoc(info.help or info.callback.__doc__ or ""), _of(info.callback))
+            yield Command(
+                (*words, name), inspect.cleandoc(info.help or info.callback.__doc__ or ""), _of(info.callback)
+            )
     for group in app.registered_groups:
         assert group.typer_instance is not None
         yield from commands(group.typer_instance, (*words, str(group.name)))
@@ -124,13 +130,14 @@ def _parameter(name: str, kind: Any, info: ArgumentInfo | OptionInfo, default: A
     if typing.get_origin(types[0]) is list:
         types = list(typing.get_args(types[0]))
     is_flag = types[0] is bool
-    names = tuple(each for text in info.param_decls or () for each in text.split("/") if each.startswith("-"))
+    declared = (info.default, *(info.param_decls or ()))  # the first name stands where a default could
+    names = tuple(each for text in declared if isinstance(text, str) for each in text.split("/") if each[:1] == "-")
     if is_option and not names:
         option = f"--{name.replace('_', '-')}"
         names = (option, f"--no-{option[2:]}") if is_flag else (option,)
     metavar = "" if is_flag else info.metavar or (_metavar(types[0]) if is_option else name.upper())
     if repeats and "..." not in metavar:
-        metavar += "..." if not is_option else " (again for more)"
+        metavar += "..." if not is_option else " ..."
     shown = "" if default in (None, inspect.Parameter.empty, False) else str(getattr(default, "value", default))
     return Parameter(names or (metavar,), is_option, metavar, info.help or "", shown)
 

@@ -25,6 +25,8 @@ PAGES = {
     ),
 }
 HEAD = "| key | type | default | unit | meaning |\n| --- | --- | --- | --- | --- |"
+LEFT_OUT = ("extends", "name")
+"""Keys that the schema has no default for, but a recipe can do without."""
 UNITS = re.compile(r"^(Å|eV|GB|Minutes|Epochs)\b[,;:.]?\s*")
 
 Schema = dict[str, Any]
@@ -83,14 +85,23 @@ def _row(key: str, full: str, value: Schema, inner: list[Any], sections: dict[st
     unit_cell = "" if unit is None else unit[1].replace("Minutes", "min").replace("Epochs", "epochs")
     if unit is not None and unit[1] in ("Å", "eV", "GB"):
         meaning = meaning[unit.end() :]
-    kind = " or ".join(f"[{title}](#{name})" for name, title, _ in inner) if inner else _type(value)
+    kind = " or ".join(f"[{title.rpartition(' ')[2]}](#{name})" for name, title, _ in inner) if inner else _type(value)
     if inner and value.get("type") == "array":
         kind = f"list of {kind}"
-    default = "required" if "default" not in value else "" if inner else f"`{_value(value['default'])}`"
+    default = "" if full in LEFT_OUT else "required"
+    if "default" in value:
+        default = "" if inner else f"`{_value(value['default'])}`"
     if inner and any(choice.get("type") == "null" for choice in value.get("anyOf", [])):
         default = "`null`"
+    if full == "kind":
+        meaning = "Says what the recipe is for."
     meaning = _flow(meaning)
-    cells = (f"[`{key}`](#{full}){{ #{full} }}" if not inner or len(inner) > 1 else f"`{key}`", kind, default, unit_cell)
+    cells = (
+        f"[`{key}`](#{full}){{ #{full} }}" if not inner or len(inner) > 1 else f"`{key}`",
+        kind,
+        default,
+        unit_cell,
+    )
     return f"| {' | '.join(cells)} | {meaning[:1].upper() + meaning[1:]} |"
 
 

@@ -22,8 +22,8 @@ def shipped_page() -> str:
     lines = [
         "# Recipes that ship",
         "",
-        "Each runs under its name. `gschnet-pyg recipe copy NAME` makes a copy to change, and `extends: NAME` in a file "
-        "of your own takes one as it is and changes what you write. All keys are explained under "
+        "Each runs under its name. `gschnet-pyg recipe copy NAME` makes a copy to change, and `extends: NAME` in a file"
+        " of your own takes one as it is and changes what you write. All keys are explained under "
         "[training recipes](training-recipe.md) and [generation recipes](generation-recipe.md).",
     ]
     for folder, title in GROUPS.items():
@@ -33,7 +33,14 @@ def shipped_page() -> str:
         lines += ["", f"## {title}", "", "| recipe | what it is |", "| --- | --- |"]
         lines += [f"| [`{name}`](#{_anchor(name)}) | {purpose(path)} |" for name, path in group.items()]
         for name, path in group.items():
-            lines += ["", f"### `{name}` {{ #{_anchor(name)} }}", "", "```yaml", path.read_text("utf-8").rstrip(), "```"]
+            lines += [
+                "",
+                f"### `{name}` {{ #{_anchor(name)} }}",
+                "",
+                "```yaml",
+                path.read_text("utf-8").rstrip(),
+                "```",
+            ]
     return "\n".join(lines) + "\n"
 
 
