@@ -10,10 +10,11 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, ValidationInfo, field_validator
 
 from gschnet_pyg.errors import RecipeError
-from gschnet_pyg.recipe_files import explain, override, read_with_parents
+from gschnet_pyg.recipe_files import explain, is_sweep, names_recipe, override, read_with_parents
 from gschnet_pyg.recipe_sections.base import Count, Name, Section, Seed
 from gschnet_pyg.recipe_sections.data import DataSource, PropertiesSection, SplitSettings
 from gschnet_pyg.recipe_sections.generation import StartSettings
+from gschnet_pyg.recipe_sections.logging import LoggingSection
 from gschnet_pyg.recipe_sections.model import (
     AtomSettings,
     ConditionSettings,
@@ -22,7 +23,9 @@ from gschnet_pyg.recipe_sections.model import (
     MixingSettings,
     ModelSection,
 )
+from gschnet_pyg.recipe_sections.sweep import Sweep
 from gschnet_pyg.recipe_sections.training import CheckpointSection, RunSection, SamplingSection, TrainingSection
+from gschnet_pyg.sweeps import SweepCommand, check_metric, trials_to_check
 
 S = TypeVar("S", bound=Section)
 
@@ -50,6 +53,7 @@ class Recipe(Section):
     sampling: SamplingSection | None = None
     """Molecules that are generated while the model learns."""
     checkpoint: CheckpointSection = CheckpointSection()
+    logging: LoggingSection = LoggingSection()
     run: RunSection = RunSection()
 
     @field_validator("conditions")
@@ -127,6 +131,9 @@ class GenerationRecipe(Section):
     """Numbers of molecules, from 0, whose steps are printed and written as a trajectory beside the output."""
     view: bool = False
     """Open the finished molecules in ASE's viewer."""
+    report: bool = False
+    """Judge the file when it is written, as ``gschnet-pyg report`` does."""
+    logging: LoggingSection = LoggingSection()
 
 
 def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -142,6 +149,7 @@ def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     content = read_with_parents(name)
     if content.get("kind") == "generate":
         raise RecipeError(f"{name}: is a recipe for generation; use it with gschnet-pyg generate")
+    _refuse_sweep(name, content)
     default_name = re.sub(r"[^\w.-]+|^[^\w]+", "-", Path(name).stem).strip("-")
     return _validate(Recipe, str(name), {"name": default_name, **override(content, overrides)})
 
@@ -160,6 +168,7 @@ def load_generation_recipe(
         RecipeError: as :func:`load_recipe`.
     """
     content = read_with_parents(name) if name is not None else {}
+    _refuse_sweep(name, content)
     if name is not None and content.get("kind") != "generate":
         raise RecipeError(
             f"{name}: is a recipe for training (it lacks kind: generate); train it, then name its run directory"
@@ -167,29 +176,78 @@ def load_generation_recipe(
     return _validate(GenerationRecipe, str(name or "settings"), {**override(content, overrides), **(values or {})})
 
 
-def check_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe | GenerationRecipe:
-    """Read a recipe of either kind.
+def check_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe | GenerationRecipe | Sweep:
+    """Read a recipe of any kind, or a sweep with all that it calls.
 
     Raises:
-        RecipeError: as :func:`load_recipe`.
+        RecipeError: as :func:`load_recipe`, :func:`load_sweep`; for overrides of a sweep.
     """
-    if read_with_parents(name).get("kind") == "generate":
+    content = read_with_parents(name)
+    if is_sweep(content):
+        if overrides:
+            raise RecipeError(f"{overrides[0]}: a sweep takes no changes; copy it (gschnet-pyg recipe copy) and edit it")
+        return load_sweep(name)
+    if content.get("kind") == "generate":
         return load_generation_recipe(name, overrides)
     return load_recipe(name, overrides)
 
 
+def load_sweep(name: str | Path) -> Sweep:
+    """Read a sweep of Weights & Biases, and check the recipe of every trial.
+
+    Of ranges, both ends are checked.
+
+    Args:
+        name: path, or name of a sweep that ships with the package.
+
+    Raises:
+        RecipeError: naming the key, of the sweep or of the recipe that it varies, and what is wrong with it.
+    """
+    sweep = _validate(Sweep, str(name), read_with_parents(name))
+    command = SweepCommand.of(sweep, str(name))
+    for trial in trials_to_check(sweep):
+        try:
+            recipe = _recipe_of_trial(command, command.overrides(trial))
+        except RecipeError as error:
+            raise RecipeError(f"{name}: {error}") from None
+        if recipe.logging.wandb != "online":
+            raise RecipeError(f"{name}: command: a sweep hears of its runs online; add logging.wandb=online")
+        check_metric(
+            sweep,
+            str(name),
+            verb=command.verb,
+            is_sampled=isinstance(recipe, Recipe) and recipe.sampling is not None,
+            is_judged=isinstance(recipe, GenerationRecipe) and recipe.report,
+        )
+    return sweep
+
+
+def _recipe_of_trial(command: SweepCommand, overrides: Sequence[str]) -> Recipe | GenerationRecipe:
+    if command.verb == "train":
+        return load_recipe(command.source, overrides)
+    if names_recipe(command.source):
+        return load_generation_recipe(command.source, overrides)
+    return load_generation_recipe(None, overrides, {"run": command.source})
+
+
+def _refuse_sweep(name: str | Path | None, content: Mapping[str, Any]) -> None:
+    if is_sweep(content):
+        raise RecipeError(f"{name}: is a sweep; begin it with: wandb sweep $(gschnet-pyg recipe path {name})")
+
+
 def json_schema() -> dict[str, Any]:
-    """JSON schema of recipe files of either kind, for editors.
+    """JSON schema of recipe files of all kinds, sweeps among them, for editors.
 
     No key is required, since any may come from the recipe that a file extends.
     """
-    kinds = [kind.model_json_schema() for kind in (Recipe, GenerationRecipe)]
+    kinds = [kind.model_json_schema() for kind in (Recipe, GenerationRecipe, Sweep)]
     sections = {name: section for kind in kinds for name, section in kind.pop("$defs", {}).items()}
     for section in (*kinds, *sections.values()):
         section.pop("required", None)
-    for kind in kinds:
+    for kind in kinds[:2]:
         kind["properties"]["extends"] = {"type": "string", "description": "recipe to start from: a name or a path"}
     kinds[1]["required"] = ["kind"]
+    kinds[2]["required"] = ["method", "parameters", "command"]  # wandb knows no inheritance
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "anyOf": kinds, "$defs": sections}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -28,11 +28,21 @@ def shipped_recipes() -> dict[str, Path]:
 
 
 def purpose(path: Path) -> str:
-    """First sentence of a recipe's opening comment, after the command that runs it."""
+    """First sentence of a recipe's opening comment, after the commands that run it."""
     opening = itertools.takewhile(lambda line: line.startswith("#"), path.read_text(encoding="utf-8").splitlines())
-    _command, *lines = (line.lstrip("# ").strip() for line in opening)
+    lines = itertools.dropwhile(bool, (line.lstrip("# ").strip() for line in opening))  # the commands end with a gap
     text = " ".join(line for line in lines if line)
     return text.split(". ")[0].rstrip(".") + "." if text else ""
+
+
+def names_recipe(source: str) -> bool:
+    """Whether what is to be generated with is a recipe, by path or name, rather than a run directory."""
+    return source.endswith((".yaml", ".yml")) or (source in shipped_recipes() and not Path(source).is_dir())
+
+
+def is_sweep(content: Mapping[str, Any]) -> bool:
+    """Whether this is the content of a sweep of wandb, which has no ``kind``."""
+    return "kind" not in content and bool({"method", "parameters"} & content.keys())
 
 
 def find_recipe(name: str | Path, beside: Path | None = None) -> Path:

@@ -81,6 +81,11 @@ class RunDirectory:
         """Final losses."""
         return self.path / "losses.json"
 
+    @property
+    def tracking_file(self) -> Path:
+        """Under which id the run is logged to wandb."""
+        return self.path / "wandb.json"
+
     def checkpoint(self, name: str) -> Path:
         """Checkpoint ``best`` or ``last``."""
         return self.path / "checkpoints" / f"{name}.ckpt"
@@ -129,6 +134,19 @@ class RunDirectory:
         """Write the final losses."""
         with replace_file(self.losses_file) as temporary:
             temporary.write_text(json.dumps(losses, indent=1) + "\n", encoding="utf-8")
+
+    def tracked_as(self) -> dict[str, Any]:
+        """``id`` and ``group`` in wandb; empty for a run that was never logged there."""
+        try:
+            content = json.loads(self.tracking_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return content if isinstance(content, dict) else {}
+
+    def store_tracking(self, run_id: str, group: str) -> None:
+        """Write under which id, and in which group, the run is logged to wandb."""
+        with replace_file(self.tracking_file) as temporary:
+            temporary.write_text(json.dumps({"id": run_id, "group": group}) + "\n", encoding="utf-8")
 
     def read_checkpoint(self, name: str) -> dict[str, Any]:
         """Content of a checkpoint, on the CPU.

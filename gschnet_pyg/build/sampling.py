@@ -11,6 +11,7 @@ from gschnet_pyg.generation.settings import GenerationSettings
 from gschnet_pyg.generation.starts import FROM_NOTHING, Start
 from gschnet_pyg.processes import ALONE, Processes
 from gschnet_pyg.recipe import Recipe
+from gschnet_pyg.tracking.tracker import OFF, Tracker
 from gschnet_pyg.training.sampling import Sampling
 
 
@@ -20,6 +21,7 @@ def sampling(
     starts: Sequence[Start] = FROM_NOTHING,
     processes: Processes = ALONE,
     progress: bool = False,
+    tracker: Tracker = OFF,
 ) -> Sampling | None:
     """What samples molecules at validations, if the recipe asks for it.
 
@@ -29,6 +31,7 @@ def sampling(
         starts: from :func:`sampling_starts`.
         processes: that train together.
         progress: show a bar on a terminal.
+        tracker: gets tables of molecules.
     """
     section = recipe.sampling
     if section is None:
@@ -40,7 +43,7 @@ def sampling(
         temperature=section.temperature,
         seed=section.seed,
     )
-    return Sampling(settings, section.every, steps_per_epoch, starts, processes, progress)
+    return Sampling(settings, section.every, steps_per_epoch, starts, processes, progress, tracker)
 
 
 def sampling_starts(prepared: Prepared) -> Sequence[Start]:

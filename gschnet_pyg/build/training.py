@@ -24,6 +24,7 @@ from gschnet_pyg.model.conditions import Condition
 from gschnet_pyg.processes import ALONE, Processes
 from gschnet_pyg.recipe import Recipe
 from gschnet_pyg.recipe_sections.training import BEST, LAST, ConstantSettings, CosineSettings, PlateauSettings
+from gschnet_pyg.tracking.tracker import OFF, Tracker
 from gschnet_pyg.training.callbacks import (
     AveragedWeights,
     InterruptTogether,
@@ -36,6 +37,11 @@ from gschnet_pyg.training.metrics_file import SAMPLED, MetricsFile
 from gschnet_pyg.training.module import PlacementTraining
 from gschnet_pyg.training.optimisation import Cosine, Optimisation, Plateau
 from gschnet_pyg.training.sampling import SampledCheckpoint, Sampling
+from gschnet_pyg.training.throughput import Throughput
+from gschnet_pyg.training.tracked_metrics import TrackedMetrics
+
+LOG_EVERY = 20
+"""Steps between rows of losses."""
 
 
 def training_module(recipe: Recipe, conditions: Sequence[Condition] = ()) -> PlacementTraining:
@@ -78,6 +84,7 @@ def trainer(
     steps_per_epoch: int,
     processes: Processes = ALONE,
     starts: Sequence[Start] = FROM_NOTHING,
+    tracker: Tracker = OFF,
 ) -> Trainer:
     """Lightning's trainer, writing into a run directory; progress bars appear on a terminal only.
 
@@ -90,6 +97,7 @@ def trainer(
         steps_per_epoch: optimisation steps.
         processes: that train together.
         starts: of sampled molecules.
+        tracker: gets all metrics, and tables of sampled molecules.
     """
     training, layout = recipe.training, training_layout(recipe)
     max_steps = training.max_epochs * steps_per_epoch
@@ -113,14 +121,14 @@ def trainer(
             *_loop_callbacks(recipe, max_steps, has_bar, processes),
             *_checkpoints(recipe, directory),
             *_after_validations(
-                recipe, sampling(recipe, steps_per_epoch, starts, processes, has_bar and processes.is_first)
+                recipe, sampling(recipe, steps_per_epoch, starts, processes, has_bar and processes.is_first, tracker)
             ),
         ],
-        logger=MetricsFile(directory / "metrics.csv"),
+        logger=[MetricsFile(directory / "metrics.csv"), TrackedMetrics(tracker)],
         default_root_dir=directory,
         enable_progress_bar=has_bar,
         enable_model_summary=False,
-        log_every_n_steps=20,
+        log_every_n_steps=LOG_EVERY,
     )
 
 
@@ -136,7 +144,7 @@ def _loop_callbacks(recipe: Recipe, max_steps: int, has_bar: bool, processes: Pr
         callbacks.append(TimeLimit(training.max_minutes, processes))
     if training.ema_decay is not None:
         callbacks.append(AveragedWeights(training.ema_decay))
-    return callbacks
+    return [*callbacks, Throughput()]  # after the limits: where the run stops, it is logged too
 
 
 def _checkpoints(recipe: Recipe, directory: Path) -> list[Callback]:

@@ -47,6 +47,9 @@ def generate(
         list[int] | None, typer.Option(help="Print the steps of this molecule (from 0), and write them as extxyz.")
     ] = None,
     view: Annotated[bool, typer.Option("--view", help="Open the molecules in ASE's viewer.")] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="Judge them, as `gschnet-pyg report` does without more options.")
+    ] = False,
 ) -> None:
     """Generate molecules with a trained model.
 
@@ -54,7 +57,7 @@ def generate(
     """
     from gschnet_pyg import run
     from gschnet_pyg.recipe import load_generation_recipe
-    from gschnet_pyg.recipe_files import shipped_recipes
+    from gschnet_pyg.recipe_files import names_recipe
 
     given: dict[str, Any] = {
         "n_molecules": n_molecules,
@@ -68,9 +71,10 @@ def generate(
         "append": append or None,
         "trace": trace or None,
         "view": view or None,
+        "report": report or None,
     }
     values = {key: value for key, value in given.items() if value is not None}
-    is_recipe = source.endswith((".yaml", ".yml")) or (source in shipped_recipes() and not Path(source).is_dir())
+    is_recipe = names_recipe(source)
     if not is_recipe:
         values["run"] = source
     if start is not None:
@@ -87,6 +91,12 @@ def generate(
         f"{result.requested:,} molecules requested, {result.finished:,} finished, {result.abandoned:,} abandoned\n"
         f"The finished ones lie in {result.path}"
     )
+    if result.report is not None:
+        from rich.console import Console
+
+        from gschnet_pyg.validity.report import render
+
+        Console().print(render(result.report))
     for path in result.traces:
         typer.echo(f"Steps lie in {path}; look at them with: ase gui {path}")
     typer.echo(f"Next: gschnet-pyg report {result.path} --reference {recipe.run}")

@@ -32,9 +32,22 @@ def show(name: Annotated[str, typer.Argument(help="name or path")], overrides: O
     import yaml
 
     from gschnet_pyg.recipe import check_recipe
+    from gschnet_pyg.recipe_sections.sweep import Sweep
 
     recipe = check_recipe(name, overrides or [])
-    typer.echo(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), nl=False)
+    is_sweep = isinstance(recipe, Sweep)  # wandb fills in its own defaults
+    typer.echo(yaml.safe_dump(recipe.model_dump(mode="json", exclude_unset=is_sweep), sort_keys=False), nl=False)
+
+
+@recipe_app.command()
+def path(name: Annotated[str, typer.Argument(help="name of a shipped recipe or sweep")]) -> None:
+    """Print the file of a recipe or sweep, for other programs.
+
+    Example: wandb sweep $(gschnet-pyg recipe path sweeps/learning_rate)
+    """
+    from gschnet_pyg.recipe_files import find_recipe
+
+    typer.echo(find_recipe(name))
 
 
 @recipe_app.command()
@@ -55,10 +68,16 @@ def copy(
 
 @recipe_app.command()
 def check(file: Annotated[str, typer.Argument(help="name or path")]) -> None:
-    """Check a recipe without running it."""
+    """Check a recipe, or every run of a sweep, without running it."""
     from gschnet_pyg.recipe import check_recipe
+    from gschnet_pyg.recipe_sections.sweep import Sweep
+    from gschnet_pyg.sweeps import n_trials
 
     recipe = check_recipe(file)
+    if isinstance(recipe, Sweep):
+        number = n_trials(recipe)
+        typer.echo(f"{file}: a {recipe.method} sweep without errors{f', of {number:,} runs' if number else ''}")
+        return
     typer.echo(f"{file}: a {'training' if recipe.kind == 'train' else 'generation'} recipe without errors")
 
 

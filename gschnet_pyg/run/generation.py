@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ from tqdm import tqdm
 
 from gschnet_pyg.build.generation import device, generation_settings
 from gschnet_pyg.build.processes import generation_layout
+from gschnet_pyg.build.tracking import check_login
+from gschnet_pyg.contracts import ValidityReport
 from gschnet_pyg.errors import RecipeError
 from gschnet_pyg.files import replace_file
 from gschnet_pyg.generation.fragments import read_fragments
@@ -30,7 +34,9 @@ from gschnet_pyg.recipe import GenerationRecipe
 from gschnet_pyg.run.launching import in_processes
 from gschnet_pyg.run.output import check_appending, reserved, write_generated
 from gschnet_pyg.run.processes import joined, must_start_others
+from gschnet_pyg.run.reporting import judge
 from gschnet_pyg.run.shards import Shard, ShardFolder, shard_folder
+from gschnet_pyg.run.tracking import keep_generated, tracked_generation
 from gschnet_pyg.run_directory import RunDirectory
 
 Say = Callable[[str], None]
@@ -46,6 +52,7 @@ class GenerationResult:
         interrupted: by the user; attempts that had not ended are no part of the counts.
         traces: trajectories of the molecules that were traced.
         rank: number of this process among those that generated together; the counts are those of the first one, 0.
+        report: on the file, where the recipe asks for one and the generation was not interrupted.
     """
 
     path: Path
@@ -54,6 +61,7 @@ class GenerationResult:
     interrupted: bool = False
     traces: tuple[Path, ...] = ()
     rank: int = 0
+    report: ValidityReport | None = None
 
     @property
     def abandoned(self) -> int:
@@ -78,6 +86,7 @@ def generate(recipe: GenerationRecipe, say: Say = print, progress: bool = True) 
     Raises:
         GschnetError: if there is no model, the conditions or substructures do not fit it, or the output exists.
     """
+    check_login(recipe.logging)
     layout = generation_layout(recipe)
     if must_start_others(layout):
         result: GenerationResult = in_processes("generate", recipe, layout, say, progress=progress)
@@ -121,23 +130,32 @@ def _generate_and_write(recipe: GenerationRecipe, say: Say, progress: bool, proc
     """The first process: it checks for all, gathers what they have made, and writes it."""
     request = _checked(recipe, processes, say)
     conditions, starts = request.conditions, request.starts
-    with reserved(recipe, RunDirectory(recipe.run).path / "generated") as output:
-        check_appending(output, recipe, conditions)
-        with shard_folder(output, processes) as folder, folder.stopping_on_interrupt():
-            own, is_interrupted = _share(request, folder, say, progress)
-            shard = folder.gathered(own)
-            is_interrupted = is_interrupted or folder.is_stopped
-        for line in shard.lines:
-            say(line)
-        finished = sorted((attempt for attempt in shard.attempts if attempt.is_finished), key=lambda each: each.number)
-        molecules = [_atoms(attempt, starts[attempt.start], conditions) for attempt in finished]
-        counts = {"requested": len(shard.attempts), "finished": len(finished)}
-        has_origin = request.model.settings.has_origin
-        write_generated(output, recipe, molecules, conditions, counts, has_origin=has_origin)
+    with ExitStack() as stack:
+        with reserved(recipe, RunDirectory(recipe.run).path / "generated") as output:
+            check_appending(output, recipe, conditions)
+            tracker = stack.enter_context(tracked_generation(recipe, output, say))
+            begin = time.perf_counter()
+            with shard_folder(output, processes) as folder, folder.stopping_on_interrupt():
+                own, is_interrupted = _share(request, folder, say, progress)
+                shard = folder.gathered(own)
+                is_interrupted = is_interrupted or folder.is_stopped
+            seconds = time.perf_counter() - begin
+            for line in shard.lines:
+                say(line)
+            finished = sorted((each for each in shard.attempts if each.is_finished), key=lambda each: each.number)
+            molecules = [_atoms(attempt, starts[attempt.start], conditions) for attempt in finished]
+            counts = {"requested": len(shard.attempts), "finished": len(finished)}
+            has_origin = request.model.settings.has_origin
+            write_generated(output, recipe, molecules, conditions, counts, has_origin=has_origin)
+        # the molecules are safe by now, whatever follows
+        tracker.log({**counts, "generated/molecules_per_second": len(shard.attempts) / seconds})
+        judged = judge(output, progress=progress) if recipe.report and not is_interrupted else None
+        keep_generated(tracker, finished, starts, judged)
     if recipe.view and molecules:
         view(molecules)  # type: ignore[no-untyped-call]
     traces = tuple(sorted(shard.traces, key=lambda path: (len(path.name), path.name)))  # by number
-    return GenerationResult(output, len(shard.attempts), len(finished), is_interrupted, traces)
+    report = judged.report if judged is not None else None
+    return GenerationResult(output, len(shard.attempts), len(finished), is_interrupted, traces, report=report)
 
 
 def _generate_share(recipe: GenerationRecipe, processes: Processes) -> GenerationResult:

@@ -27,6 +27,9 @@ from gschnet_pyg.run_directory import RunDirectory
 _SAME = ("kind", "property", "unit", "computed", "atom_types", "skip_hydrogen", "size")
 """What a condition shares with that of other molecules in the same file; ranges and layers may differ."""
 
+_NOT_OF_MOLECULES = {"output", "append", "work_directory", "trace", "view", "report", "logging"}
+"""Settings that say where molecules go, and what else is done with them."""
+
 _DECIDES_NOTHING = {"n_molecules", "batch_size", "filter_memory", "device", "devices", "nodes"}
 """Settings that molecules do not depend on."""
 
@@ -195,7 +198,7 @@ def _check_conditions(output: Path, theirs: Sequence[Mapping[str, Any]], ours: S
 
 def _settings(recipe: GenerationRecipe) -> dict[str, Any]:
     """What decides the molecules, and how many there are, as JSON."""
-    return recipe.model_dump(mode="json", exclude={"output", "append", "work_directory", "trace", "view"})
+    return recipe.model_dump(mode="json", exclude=_NOT_OF_MOLECULES)
 
 
 def _deciding(settings: Mapping[str, Any]) -> Any:

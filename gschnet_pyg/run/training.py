@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from gschnet_pyg.build.data import datamodule
 from gschnet_pyg.build.processes import training_layout
 from gschnet_pyg.build.properties import open_source
 from gschnet_pyg.build.sampling import sampling_starts
+from gschnet_pyg.build.tracking import check_login
 from gschnet_pyg.build.training import check_accelerator, trainer, training_module
 from gschnet_pyg.data.splits import check_values, save_split
 from gschnet_pyg.data.staging import staged_arrays
@@ -26,7 +28,9 @@ from gschnet_pyg.recipe_sections.data import FileData
 from gschnet_pyg.recipe_sections.training import BEST, LAST
 from gschnet_pyg.run.launching import in_processes
 from gschnet_pyg.run.processes import joined, must_start_others, quiet_lightning
+from gschnet_pyg.run.tracking import keep_model, tracked_training
 from gschnet_pyg.run_directory import RunDirectory
+from gschnet_pyg.tracking.tracker import OFF, Tracker
 from gschnet_pyg.training.metrics_file import SAMPLED
 from gschnet_pyg.training.module import PlacementTraining
 
@@ -71,6 +75,7 @@ def train(recipe: Recipe, say: Say = print) -> TrainingResult:
         GschnetError: if the recipe, the data or the stored run cannot be used, or the loss is no number any more.
     """
     check_accelerator(recipe)
+    check_login(recipe.logging)
     layout = training_layout(recipe)
     if must_start_others(layout, "training."):
         result: TrainingResult = in_processes("train", recipe, layout, say)
@@ -104,9 +109,14 @@ def _train(recipe: Recipe, say: Say, processes: Processes) -> TrainingResult:
     if before != recipe.checkpoint.monitor:
         say(f"Note: checkpoint.monitor was {before} until now; the best weights are picked anew from here on.")
     # what was computed lies in the cache by now, and travels along
-    with staged_arrays(prepared.molecules, recipe.run.cache_work_directory, progress=processes.is_first) as molecules:
-        checkpoint = last if resumes else None
-        losses, picked_by = _fit(replace(prepared, molecules=molecules), directory, module, checkpoint, say, processes)
+    with (
+        staged_arrays(prepared.molecules, recipe.run.cache_work_directory, progress=processes.is_first) as molecules,
+        tracked_training(prepared.recipe, directory, say) if processes.is_first else nullcontext(OFF) as tracker,
+    ):
+        checkpoint, prepared = last if resumes else None, replace(prepared, molecules=molecules)
+        losses, picked_by = _fit(prepared, directory, module, checkpoint, say, processes, tracker)
+        if processes.is_first:
+            keep_model(tracker, directory, losses, picked_by)
     names = tuple(condition.name for condition in prepared.conditions)
     needs_fragment = recipe.growth.fragment_share is not None
     return TrainingResult(directory.path, losses, picked_by, names, needs_fragment, processes.rank)
@@ -128,6 +138,7 @@ def _fit(
     checkpoint: Path | None,
     say: Say,
     processes: Processes,
+    tracker: Tracker,
 ) -> tuple[dict[str, float], str]:
     """Train, validate and test, and export the best model; what is known of it, and what it was picked by."""
     batches = datamodule(prepared.recipe, prepared.molecules, prepared.parts, processes)
@@ -135,7 +146,7 @@ def _fit(
         directory.model_file.unlink(missing_ok=True)  # from now on the best checkpoint is newer
     with quiet_lightning():
         steps_per_epoch, starts = len(batches.train_dataloader()), sampling_starts(prepared)
-        loop = trainer(prepared.recipe, directory.path, steps_per_epoch, processes, starts)
+        loop = trainer(prepared.recipe, directory.path, steps_per_epoch, processes, starts, tracker)
         on_interrupt = signal.getsignal(signal.SIGINT)
         try:
             loop.fit(module, batches, ckpt_path=checkpoint, weights_only=True)

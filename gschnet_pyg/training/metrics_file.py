@@ -10,16 +10,12 @@ from typing import Any
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
+from gschnet_pyg.contracts.metric_names import SAMPLED, TRAINING
 from gschnet_pyg.files import replace_file
 
-SAMPLED = tuple(f"sampled/{name}" for name in ("valid", "unique", "stable", "atom_stable", "edm_valid", "finished"))
-"""Metrics of sampled molecules, see :class:`gschnet_pyg.training.sampling.Sampling`."""
+__all__ = ["COLUMNS", "SAMPLED", "MetricsFile"]
 
-COLUMNS = (
-    *("step", "epoch", "learning_rate"),
-    *(f"{stage}/{loss}" for stage in ("train", "validation", "test") for loss in ("loss", "type", "distance")),
-    *SAMPLED,
-)
+COLUMNS = ("step", *TRAINING)
 
 
 class MetricsFile(Logger):

@@ -14,12 +14,14 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from tqdm import tqdm
 
 from gschnet_pyg.contracts import Rate, Verdict
+from gschnet_pyg.contracts.metric_names import SAMPLED
 from gschnet_pyg.generation.sampler import Attempt, StepView, generate
 from gschnet_pyg.generation.settings import GenerationSettings
 from gschnet_pyg.generation.starts import FROM_NOTHING, Start
 from gschnet_pyg.processes import ALONE, Processes
+from gschnet_pyg.tracking.molecules import ShownMolecule, plain_target
+from gschnet_pyg.tracking.tracker import OFF, Tracker
 from gschnet_pyg.training.callbacks import AveragedWeights, InterruptTogether
-from gschnet_pyg.training.metrics_file import SAMPLED
 from gschnet_pyg.validity.checks import ValidityOptions
 from gschnet_pyg.validity.judging import judge_all
 from gschnet_pyg.validity.pool import available_cores
@@ -48,6 +50,7 @@ class Sampling(Callback):
         starts: of the molecules, in turn.
         processes: that train together; each makes its share, and all of them log the shares of the whole.
         progress: show a bar on a terminal.
+        tracker: gets a table of molecules that this process has made, ``sampled/molecules``.
 
     Attributes:
         epoch: number of epochs that had ended at the last sampling.
@@ -61,10 +64,12 @@ class Sampling(Callback):
         starts: Sequence[Start] = FROM_NOTHING,
         processes: Processes = ALONE,
         progress: bool = False,
+        tracker: Tracker = OFF,
     ) -> None:
         self.settings, self.every, self.steps_per_epoch = settings, every, steps_per_epoch
-        self.starts, self.processes, self.progress = starts, processes, progress
+        self.starts, self.processes, self.progress, self.tracker = starts, processes, progress, tracker
         self.epoch = 0
+        self._shown: list[ShownMolecule] = []
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Called when the losses of a validation are known."""
@@ -81,6 +86,7 @@ class Sampling(Callback):
         )
         for logger in trainer.loggers:  # what is logged in this hook, Lightning does not pass on
             logger.log_metrics({"epoch": trainer.current_epoch, **shares}, step=trainer.global_step - 1)
+        self.tracker.log_molecules("sampled/molecules", self._shown, trainer.global_step - 1)
 
     def state_dict(self) -> dict[str, int]:
         """Kept in checkpoints."""
@@ -93,13 +99,21 @@ class Sampling(Callback):
     def _shares(self, trainer: Trainer, module: LightningModule) -> dict[str, float]:
         together = next((each for each in _callbacks(trainer) if isinstance(each, InterruptTogether)), None)
         attempts = self._attempts(module, together)
-        finished = [(attempt.z, attempt.pos) for attempt in attempts if attempt.is_finished]
+        finished = [attempt for attempt in attempts if attempt.is_finished]
+        molecules = [(attempt.z, attempt.pos) for attempt in finished]
         workers = max(1, available_cores() // self.processes.size)
-        own = judge_all(finished, ValidityOptions(), workers=workers, progress=False).verdicts
+        own = judge_all(molecules, ValidityOptions(), workers=workers, progress=False).verdicts
+        self._shown = [
+            ShownMolecule(attempt.number, attempt.z, attempt.pos, verdict, self._targets(attempt))
+            for attempt, verdict in list(zip(finished, own, strict=True))[: self.tracker.n_molecules]
+        ]
         if together is not None:
             together.check()
         verdicts = [verdict for share in self.processes.gathered(own) for verdict in share]
         return {name: rate.value for name, rate in sampled_rates(verdicts, self.settings.n_molecules).items()}
+
+    def _targets(self, attempt: Attempt) -> dict[str, Any]:
+        return {name: plain_target(value) for name, value in self.starts[attempt.start].conditions.items()}
 
     def _attempts(self, module: LightningModule, together: InterruptTogether | None) -> list[Attempt]:
         """What this process makes of the molecules; all processes are done then."""

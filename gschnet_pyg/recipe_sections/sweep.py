@@ -1,0 +1,174 @@
+"""Sweeps: what Weights & Biases varies, and the command that it calls."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from gschnet_pyg.recipe_sections.base import PropertyName, Section
+
+ARGUMENTS = "${args_no_hyphens}"
+"""Where the agent puts the parameters, as ``key=value``."""
+
+Distribution = Literal[
+    "constant",
+    "categorical",
+    "categorical_w_probabilities",
+    "int_uniform",
+    "uniform",
+    "q_uniform",
+    "log_uniform",
+    "log_uniform_values",
+    "q_log_uniform",
+    "q_log_uniform_values",
+    "inv_log_uniform",
+    "inv_log_uniform_values",
+    "normal",
+    "q_normal",
+    "log_normal",
+    "q_log_normal",
+    "beta",
+    "q_beta",
+]
+_COUNTED = ("int_uniform", "q_uniform")
+"""Distributions of numbers that a grid can go through."""
+
+
+class SweepParameter(Section):
+    """Values of one setting, or a section of settings."""
+
+    value: Any = None
+    values: tuple[Any, ...] | None = Field(default=None, min_length=1)
+    probabilities: tuple[float, ...] | None = None
+    distribution: Distribution | None = None
+    min: float | int | None = None
+    max: float | int | None = None
+    q: PositiveFloat | PositiveInt = 1
+    mu: float = 0.0
+    sigma: float = 1.0
+    a: float = 1.0
+    b: float = 1.0
+    parameters: dict[str, SweepParameter] | None = None
+    """Of the section that this is."""
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> SweepParameter:
+        given = self.model_fields_set
+        is_open = (self.distribution or "").removeprefix("q_") in ("normal", "log_normal", "beta")
+        ways = [way for way in ("value", "values", "parameters") if way in given]
+        if given & {"min", "max"}:
+            ways.append("min and max")
+        if is_open:
+            ways.append(str(self.distribution))
+        if len(ways) != 1:
+            raise ValueError(f"needs one of value, values, parameters, or min and max; has {', '.join(ways) or 'none'}")
+        if ways == ["min and max"]:
+            if self.min is None or self.max is None or self.min >= self.max:
+                raise ValueError("min must be below max, and both are needed")
+            if str(self.distribution).endswith("log_uniform_values") and self.min <= 0:
+                raise ValueError(f"a {self.distribution} has a min above 0")
+        return self
+
+    def grid(self) -> list[Any]:
+        """All values.
+
+        Raises:
+            ValueError: if nobody can count them.
+        """
+        if self.parameters is not None:
+            return list(combinations({name: each.grid() for name, each in self.parameters.items()}))
+        if self.values is not None or "value" in self.model_fields_set:
+            return self.ends()
+        if self._kind not in _COUNTED or self.min is None or self.max is None:
+            raise ValueError("a grid needs values, or whole numbers from min to max")
+        if self._kind == "int_uniform":
+            return list(range(int(self.min), int(self.max) + 1))
+        return [self.min + number * self.q for number in range(math.ceil((self.max - self.min) / self.q))]
+
+    def ends(self) -> list[Any]:
+        """Values that are given one by one, and both ends of a range; the middle where there are no ends."""
+        if self.parameters is not None:
+            return list(combinations({name: each.ends() for name, each in self.parameters.items()}))
+        if self.values is not None:
+            return list(self.values)
+        if "value" in self.model_fields_set:
+            return [self.value]
+        if self.min is None or self.max is None:
+            middles = {"normal": self.mu, "log_normal": math.exp(self.mu), "beta": self.a / (self.a + self.b)}
+            return [middles[self._kind.removeprefix("q_")]]
+        match self._kind.removeprefix("q_"):
+            case "log_uniform":
+                return [math.exp(self.min), math.exp(self.max)]
+            case "inv_log_uniform":
+                return [math.exp(-self.max), math.exp(-self.min)]
+        return [self.min, self.max]
+
+    @property
+    def _kind(self) -> str:
+        """The distribution, which follows from the numbers where it is left out."""
+        is_whole = isinstance(self.min, int) and isinstance(self.max, int)
+        return self.distribution or ("int_uniform" if is_whole else "uniform")
+
+
+class SweepMetric(Section):
+    """What is to become best."""
+
+    name: PropertyName
+    goal: Literal["minimize", "maximize"] = "minimize"
+    target: float | None = None
+    """The sweep ends where it is reached."""
+
+
+class Hyperband(Section):
+    """Runs that are behind the others are ended early."""
+
+    type: Literal["hyperband"]
+    min_iter: PositiveInt | None = None
+    """Values of the metric that every run may log before it is compared with others."""
+    max_iter: PositiveInt | None = None
+    s: PositiveInt | None = None
+    eta: PositiveFloat = 3.0
+    strict: bool = False
+
+
+class Sweep(Section):
+    """A sweep in the format of Weights & Biases."""
+
+    program: str | None = None
+    name: str | None = None
+    description: str | None = None
+    project: str | None = None
+    entity: str | None = None
+    method: Literal["grid", "random", "bayes"]
+    metric: SweepMetric | None = None
+    parameters: dict[str, SweepParameter] = Field(min_length=1)
+    """Settings of the recipe, by their dotted names."""
+    run_cap: PositiveInt | None = None
+    """Most runs."""
+    early_terminate: Hyperband | None = None
+    controller: dict[str, Any] | None = None
+    command: tuple[str, ...]
+    """``gschnet-pyg train RECIPE`` or ``gschnet-pyg generate RUN_DIR``, settings, and where the parameters go."""
+
+    @model_validator(mode="after")
+    def _can_run(self) -> Sweep:
+        if self.metric is None and (self.method == "bayes" or self.early_terminate is not None):
+            asks = "method: bayes" if self.method == "bayes" else "early_terminate"
+            raise ValueError(f"{asks} needs a metric, such as {{name: validation/loss, goal: minimize}}")
+        if self.method == "grid":
+            for name, parameter in self.parameters.items():
+                try:
+                    parameter.grid()
+                except ValueError as error:
+                    raise ValueError(f"parameters.{name}: {error}") from None
+        return self
+
+
+def combinations(values: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
+    """Every choice of one value for each name; the last name changes first."""
+    for chosen in itertools.product(*values.values()):
+        yield dict(zip(values, chosen, strict=True))

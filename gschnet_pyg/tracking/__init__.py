@@ -1,0 +1,1 @@
+"""Weights & Biases: runs are followed there, and go on whatever becomes of it."""
