@@ -15,7 +15,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from typer.models import ArgumentInfo, OptionInfo
 
-from gschnet_pyg.cli import app
+from gschnet_pyg.cli.app import app
 
 OPENING = """# Command line
 

@@ -13,15 +13,23 @@ from mkdocs.structure.files import File, Files
 from gschnet_pyg.recipe import json_schema
 
 PAGES = {
-    "reference/training-recipe.md": (
+    "Recipe": (
+        "reference/training-recipe.md",
         "Training recipes",
         "What `gschnet-pyg train` reads. A file needs only what differs from the recipe that it `extends`; "
         "`gschnet-pyg recipe show FILE` prints it with everything filled in.",
     ),
-    "reference/generation-recipe.md": (
+    "GenerationRecipe": (
+        "reference/generation-recipe.md",
         "Generation recipes",
         "What `gschnet-pyg generate` reads. Most keys are options of the command as well, and a run directory in place "
         "of a recipe takes the defaults.",
+    ),
+    "Sweep": (
+        "reference/sweep.md",
+        "Sweeps",
+        "What `wandb sweep` reads, and `gschnet-pyg recipe check` checks. How to run one is under "
+        "[sweeps](../how-to/sweeps.md).",
     ),
 }
 HEAD = "| key | type | default | unit | meaning |\n| --- | --- | --- | --- | --- |"
@@ -43,9 +51,9 @@ def recipe_pages() -> dict[str, str]:
     """Markdown of the pages, by path."""
     schema = json_schema()
     pages = {}
-    for (uri, (title, opening)), kind in zip(PAGES.items(), schema["anyOf"], strict=True):
-        lines = [f"# {title}", "", opening, "", kind["description"], ""]
-        lines += _section("", kind, schema["$defs"])
+    for kind in schema["anyOf"]:
+        uri, title, opening = PAGES[kind["title"]]
+        lines = [f"# {title}", "", opening, "", *_section("", kind, schema["$defs"])]
         pages[uri] = "\n".join(lines) + "\n"
     return pages
 
@@ -57,7 +65,7 @@ def _section(place: str, section: Schema, sections: dict[str, Schema], depth: in
         if "const" in value and place.count("."):  # the kind that the heading names
             continue
         full = f"{place}.{key}".lstrip(".")
-        inner = [] if "const" in value else list(_inner(full, value, sections))
+        inner = [each for each in _inner(full, value, sections) if each[2] is not section]
         below += inner
         rows.append(_row(key, full, value, inner, sections))
     if rows:
@@ -69,6 +77,9 @@ def _section(place: str, section: Schema, sections: dict[str, Schema], depth: in
 
 def _inner(full: str, value: Schema, sections: dict[str, Schema]) -> Iterator[tuple[str, str, Schema]]:
     """Sections that a key holds: anchor, title and content of each."""
+    by_name = value.get("additionalProperties")
+    if isinstance(by_name, dict) and "$ref" in by_name:
+        full, value = f"{full}.NAME", by_name
     choices = value.get("oneOf") or value.get("anyOf") or value.get("items", {}).get("oneOf") or [value]
     found = [sections[choice["$ref"].rsplit("/", 1)[1]] for choice in choices if "$ref" in choice]
     if len(found) == 1:
@@ -86,8 +97,8 @@ def _row(key: str, full: str, value: Schema, inner: list[Any], sections: dict[st
     if unit is not None and unit[1] in ("Å", "eV", "GB"):
         meaning = meaning[unit.end() :]
     kind = " or ".join(f"[{title.rpartition(' ')[2]}](#{name})" for name, title, _ in inner) if inner else _type(value)
-    if inner and value.get("type") == "array":
-        kind = f"list of {kind}"
+    if inner and value.get("type") in ("array", "object"):
+        kind = f"{'list of' if value['type'] == 'array' else 'mapping to'} {kind}"
     default = "" if full in LEFT_OUT else "required"
     if "default" in value:
         default = "" if inner else f"`{_value(value['default'])}`"
@@ -117,6 +128,8 @@ def _value(value: Any) -> str:
 
 def _type(schema: Schema) -> str:
     """A type in words."""
+    if "$ref" in schema:
+        return "the same again"
     if "const" in schema:
         return f"`{schema['const']}`"
     if "enum" in schema:

@@ -14,7 +14,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from gschnet_pyg.cli import app
+from gschnet_pyg.cli.app import app
 from gschnet_pyg.recipe import check_recipe, load_generation_recipe, load_recipe
 from gschnet_pyg.recipe_files import shipped_recipes
 from tests.docs.pages import PAGES, REPOSITORY, blocks
@@ -101,7 +101,7 @@ def test_recipes_are_valid(page: Path, tmp_path: Path, monkeypatch: pytest.Monke
         (tmp_path / block.file_name).write_text(block.code, encoding="utf-8")
     for block in found:
         code = block.code
-        if not re.search(r"^(extends|kind|data):", code, re.MULTILINE):  # a part of one
+        if not re.search(r"^(extends|kind|data|command):", code, re.MULTILINE):  # a part of one
             (tmp_path / block.file_name).write_text(f"extends: qm9_fast\n{code}", encoding="utf-8")
         try:
             check_recipe(tmp_path / block.file_name)

@@ -12,7 +12,7 @@ from docs.hooks.command_reference import command_page, commands
 from docs.hooks.mathml import on_page_content
 from docs.hooks.recipe_reference import recipe_pages
 from docs.hooks.shipped_recipes import shipped_page
-from gschnet_pyg.cli import app
+from gschnet_pyg.cli.app import app
 from gschnet_pyg.recipe import json_schema
 from gschnet_pyg.recipe_files import purpose, shipped_recipes
 
