@@ -185,7 +185,7 @@ def check_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe | Ge
     content = read_with_parents(name)
     if is_sweep(content):
         if overrides:
-            raise RecipeError(f"{overrides[0]}: a sweep takes no changes; copy it (gschnet-pyg recipe copy) and edit it")
+            raise RecipeError(f"{overrides[0]}: a sweep takes no changes; edit a copy (gschnet-pyg recipe copy)")
         return load_sweep(name)
     if content.get("kind") == "generate":
         return load_generation_recipe(name, overrides)

@@ -6,7 +6,7 @@ import difflib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -203,7 +203,12 @@ def _follow(place: Sequence[str], model: type[BaseModel]) -> tuple[list[str], di
     path: list[str] = []
     candidates: list[type[BaseModel]] = [model]
     siblings: list[type[BaseModel]] = [model]
+    is_key = False  # of a mapping from names to sections
     for part in place:
+        if is_key:
+            path.append(part)
+            is_key = False
+            continue
         if path and part.isdigit():  # an entry of a list
             path.append(part)
             continue
@@ -216,7 +221,15 @@ def _follow(place: Sequence[str], model: type[BaseModel]) -> tuple[list[str], di
             path.append(part)
         siblings = candidates or siblings
         candidates = _sections(fields[part].annotation) if part in fields else []
+        is_key = part in fields and _maps_names(fields[part].annotation)
     return path, {name: field.description or "" for section in siblings for name, field in section.model_fields.items()}
+
+
+def _maps_names(annotation: Any) -> bool:
+    """Whether an annotation is of a mapping from names to sections."""
+    if get_origin(annotation) is dict:
+        return bool(_sections(annotation))
+    return any(map(_maps_names, get_args(annotation)))
 
 
 def _tag(model: type[BaseModel]) -> str | None:

@@ -82,6 +82,11 @@ class RunDirectory:
         return self.path / "losses.json"
 
     @property
+    def metrics_file(self) -> Path:
+        """Everything that was logged during training."""
+        return self.path / "metrics.csv"
+
+    @property
     def tracking_file(self) -> Path:
         """Under which id the run is logged to wandb."""
         return self.path / "wandb.json"

@@ -12,6 +12,7 @@ from gschnet_pyg.errors import RecipeError
 from gschnet_pyg.recipe import Recipe, check_recipe, json_schema, load_generation_recipe, load_recipe
 from gschnet_pyg.recipe_files import merge, recipe_folder, shipped_recipes
 from gschnet_pyg.recipe_sections.data import FileData
+from gschnet_pyg.recipe_sections.sweep import Sweep
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -23,8 +24,9 @@ def write(path: Path, text: str) -> Path:
 
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "recipes").rglob("*.yaml")), ids=lambda path: path.stem)
 def test_every_recipe_is_valid_and_opens_with_its_command(path: Path) -> None:
-    check_recipe(path)
-    assert path.read_text().startswith("# gschnet-pyg ")
+    recipe = check_recipe(path)
+    opening = "# wandb sweep $(gschnet-pyg recipe path sweeps/" if isinstance(recipe, Sweep) else "# gschnet-pyg "
+    assert path.read_text().startswith(opening)
 
 
 def test_recipes_are_found_by_name_and_by_path() -> None:
@@ -166,6 +168,16 @@ def test_molecules_are_sampled_on_request() -> None:
     }
     assert recipe.checkpoint.metric == "sampled/unique"
     assert load_recipe("qm9_sampled", ["sampling=null", "checkpoint.monitor=loss"]).sampling is None
+
+
+def test_logging_is_off_unless_asked_for() -> None:
+    assert load_recipe("qm9").logging.wandb == "off"
+    assert load_recipe("qm9", ["logging.wandb=off"]).logging == load_recipe("qm9").logging  # YAML's false
+    logging = load_recipe("qm9", ["logging={wandb: offline, tags: [a], group: g, molecules: 0}"]).logging
+    assert (logging.wandb, logging.project, logging.tags, logging.molecules) == ("offline", "gschnet_pyg", ("a",), 0)
+    assert load_generation_recipe("generate/quick", ["logging.wandb=online"]).logging.wandb == "online"
+    with pytest.raises(RecipeError, match=r"logging.wandb: .*'off', 'offline' or 'online'"):
+        load_recipe("qm9", ["logging.wandb=on"])
 
 
 @pytest.mark.parametrize("growth", ["{fragment_share: 0.5}", "{origin: false, fragment_share: 1}"])

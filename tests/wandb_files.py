@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import wandb
 from wandb.proto.wandb_internal_pb2 import Record
 
 _BLOCK = 2**15
@@ -67,7 +68,7 @@ class OfflineRun:
 
     def table(self, name: str, step: int) -> list[dict[str, Any]]:
         """Rows of a table."""
-        content = json.loads((self.folder / "files" / self.column(name)[step]["path"]).read_text())
+        content = json.loads((self.folder / "files" / self.column(f"{name}.path")[step]).read_text())
         return [dict(zip(content["columns"], row, strict=True)) for row in content["data"]]
 
 
@@ -78,8 +79,10 @@ def read(folder: Path) -> OfflineRun:
     for record in records(file):
         match record.WhichOneof("record_type"):
             case "run":
-                run.id, run.project, run.name = record.run.run_id, record.run.project, record.run.display_name
-                run.group, run.job_type, run.tags = record.run.run_group, record.run.job_type, list(record.run.tags)
+                ours = record.run  # later ones hold changes alone
+                run.id, run.project = ours.run_id or run.id, ours.project or run.project
+                run.name, run.group = ours.display_name or run.name, ours.run_group or run.group
+                run.job_type, run.tags = ours.job_type or run.job_type, list(ours.tags) or run.tags
                 run.config |= _items(record.run.config.update)
             case "config":
                 run.config |= _items(record.config.update)
@@ -96,7 +99,8 @@ def read(folder: Path) -> OfflineRun:
 
 
 def offline_runs(folder: Path) -> list[OfflineRun]:
-    """All runs of a ``wandb`` folder, in the order of their begin."""
+    """All runs of a ``wandb`` folder, in the order of their begin, once its service has written everything."""
+    wandb.teardown()
     return [read(path) for path in sorted(folder.glob("offline-run-*"))]
 
 

@@ -148,7 +148,7 @@ def _generate_and_write(recipe: GenerationRecipe, say: Say, progress: bool, proc
             has_origin = request.model.settings.has_origin
             write_generated(output, recipe, molecules, conditions, counts, has_origin=has_origin)
         # the molecules are safe by now, whatever follows
-        tracker.log({**counts, "generated/molecules_per_second": len(shard.attempts) / seconds})
+        tracker.log({**counts, "generated/molecules_per_second": len(shard.attempts) / seconds}, step=0)
         judged = judge(output, progress=progress) if recipe.report and not is_interrupted else None
         keep_generated(tracker, finished, starts, judged)
     if recipe.view and molecules:

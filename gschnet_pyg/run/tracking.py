@@ -19,6 +19,7 @@ from gschnet_pyg.run.judged import Judged, write_html
 from gschnet_pyg.run_directory import RunDirectory
 from gschnet_pyg.tracking.molecules import ShownMolecule, plain_target
 from gschnet_pyg.tracking.tracker import OFF, Tracker, tracked
+from gschnet_pyg.training.metrics_file import last_step
 from gschnet_pyg.validity.checks import ValidityOptions
 from gschnet_pyg.validity.judging import judge_all
 from gschnet_pyg.validity.report import save_report
@@ -42,6 +43,7 @@ def tracked_training(recipe: Recipe, directory: RunDirectory, say: Say) -> Itera
     if settings is None:
         yield OFF
         return
+    run_id = directory.tracked_as().get("id")
     with tracked(
         settings,
         directory.path,
@@ -49,7 +51,8 @@ def tracked_training(recipe: Recipe, directory: RunDirectory, say: Say) -> Itera
         name=directory.path.name,
         job_type="train",
         say=say,
-        run_id=directory.tracked_as().get("id"),
+        run_id=run_id,
+        first_step=last_step(directory.metrics_file) + 1 if run_id is not None else 0,
     ) as tracker:
         if tracker.run_id is not None:
             directory.store_tracking(tracker.run_id, str(settings.group))
@@ -116,12 +119,12 @@ def keep_generated(
     for attempt, verdict in zip(shown, verdicts, strict=True):
         targets = {name: plain_target(value) for name, value in starts[attempt.start].conditions.items()}
         rows.append(ShownMolecule(attempt.number, attempt.z, attempt.pos, verdict, targets))
-    tracker.log_molecules("generated/molecules", rows)
+    tracker.log_molecules("generated/molecules", rows, step=0)
 
 
 def _keep_report(tracker: Tracker, judged: Judged) -> None:
     """Log the rates of a report, and the report as JSON and as a page."""
-    tracker.log(generated_rates(judged.report))
+    tracker.log(generated_rates(judged.report), step=0)
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / name for name in ("report.json", "report.html")]
         save_report(judged.report, files[0])

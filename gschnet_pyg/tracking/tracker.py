@@ -32,12 +32,18 @@ class Tracker:
         folder: that wandb writes to.
         n_molecules: most molecules in a table.
         say: takes a warning.
+        first_step: of what is logged; wandb drops what has an earlier step than something before.
     """
 
     def __init__(
-        self, run: Any = None, folder: Path | None = None, n_molecules: int = 0, say: Say = lambda line: None
+        self,
+        run: Any = None,
+        folder: Path | None = None,
+        n_molecules: int = 0,
+        say: Say = lambda line: None,
+        first_step: int = 0,
     ) -> None:
-        self._run, self._folder, self._say = run, folder, say
+        self._run, self._folder, self._say, self._step = run, folder, say, first_step
         self.n_molecules = n_molecules if run is not None else 0
         self._has_failed = False
 
@@ -46,20 +52,21 @@ class Tracker:
         """Of wandb; none without a run."""
         return None if self._run is None else self._run.id
 
-    def log(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
-        """Log values of one step.
+    def log(self, metrics: Mapping[str, Any], step: int) -> None:
+        """Log values of one step; those of the same step become one row.
 
         Args:
             metrics: values by name.
-            step: of the optimisation, never before one that was logged already; one after the last where there is none.
+            step: of the optimisation; the latest where that was before, as in a run that repeats steps after a crash.
         """
-        self._try(lambda run: run.log(dict(metrics), step=step))
+        self._step = max(self._step, step)
+        self._try(lambda run: run.log(dict(metrics), step=self._step))
 
     def log_molecules(
         self,
         name: str,
         molecules: Sequence[ShownMolecule],
-        step: int | None = None,
+        step: int,
         perception: PerceptionOptions | None = None,
     ) -> None:
         """Log a table of the first molecules, if there are any.
@@ -72,15 +79,14 @@ class Tracker:
         """
         if shown := molecules[: self.n_molecules]:
             options = perception or PerceptionOptions()
-            self._try(lambda run: run.log({name: molecule_table(shown, options)}, step=step))
+            self._step = max(self._step, step)
+            self._try(lambda run: run.log({name: molecule_table(shown, options)}, step=self._step))
 
     def summarise(self, values: Mapping[str, Any]) -> None:
         """Log values of the run as a whole."""
         self._try(lambda run: run.summary.update(dict(values)))
 
-    def keep(
-        self, name: str, kind: str, files: Sequence[Path], metadata: Mapping[str, Any] | None = None
-    ) -> None:
+    def keep(self, name: str, kind: str, files: Sequence[Path], metadata: Mapping[str, Any] | None = None) -> None:
         """Log files as a version of an artifact.
 
         Args:
@@ -136,6 +142,7 @@ def tracked(
     job_type: str,
     say: Say,
     run_id: str | None = None,
+    first_step: int = 0,
 ) -> Iterator[Tracker]:
     """Log to a run of wandb inside the block; it ends with the block, as failed if that raises something.
 
@@ -149,9 +156,10 @@ def tracked(
         job_type: ``train`` or ``generate``.
         say: takes a line that says where the run is logged, and warnings.
         run_id: of wandb, of a run that goes on.
+        first_step: of what is logged, after all that such a run has logged before.
     """
     run = _begin(settings, folder, config, name, job_type, say, run_id)
-    tracker = Tracker(run, folder.absolute() / "wandb", settings.n_molecules, say)
+    tracker = Tracker(run, folder.absolute() / "wandb", settings.n_molecules, say, first_step)
     try:
         yield tracker
     except BaseException as error:

@@ -13,9 +13,17 @@ from lightning.pytorch.utilities import rank_zero_only
 from gschnet_pyg.contracts.metric_names import SAMPLED, TRAINING
 from gschnet_pyg.files import replace_file
 
-__all__ = ["COLUMNS", "SAMPLED", "MetricsFile"]
+__all__ = ["COLUMNS", "SAMPLED", "MetricsFile", "last_step"]
 
 COLUMNS = ("step", *TRAINING)
+
+
+def last_step(path: Path) -> int:
+    """Step of the last row of a file of metrics; -1 if there is none."""
+    if not path.exists():
+        return -1
+    with path.open(newline="", encoding="utf-8") as file:
+        return max((int(row["step"]) for row in csv.DictReader(file) if row.get("step")), default=-1)
 
 
 class MetricsFile(Logger):

@@ -15,8 +15,8 @@ class Throughput(Callback):
     """Log molecules and optimisation steps per second, wherever Lightning logs the losses of a step.
 
     Both are means since they were last logged, of the time in which batches are made and learnt from; validations,
-    samplings and checkpoints are no part of it. Several processes log what they do together. In the list of callbacks, it
-    stands after those that stop the run.
+    samplings and checkpoints are no part of it. Several processes log what they do together. In the list of
+    callbacks, it stands after those that stop the run.
     """
 
     def __init__(self) -> None:

@@ -40,4 +40,4 @@ class TrackedMetrics(Logger):
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Log some metrics of a step."""
-        self.tracker.log(metrics, step)
+        self.tracker.log(metrics, step or 0)

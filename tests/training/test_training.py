@@ -30,7 +30,7 @@ def fit(
     trainer = Trainer(
         accelerator="cpu",
         callbacks=[StepLimit(n_steps), *(callbacks or [])],
-        logger=False,
+        logger=options.pop("logger", False),
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
