@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import yaml
@@ -32,7 +32,7 @@ PAGES = {
         "[sweeps](../how-to/sweeps.md).",
     ),
 }
-HEAD = "| key | type | default | unit | meaning |\n| --- | --- | --- | --- | --- |"
+HEAD = ("key", "type", "default", "unit", "meaning")
 LEFT_OUT = ("extends", "name")
 """Keys that the schema has no default for, but a recipe can do without."""
 UNITS = re.compile(r"^(Å|eV|GB|Minutes|Epochs)\b[,;:.]?\s*")
@@ -67,12 +67,22 @@ def _section(place: str, section: Schema, sections: dict[str, Schema], depth: in
         full = f"{place}.{key}".lstrip(".")
         inner = [each for each in _inner(full, value, sections) if each[2] is not section]
         below += inner
-        rows.append(_row(key, full, value, inner, sections))
+        rows.append(_row(key, full, value, inner))
     if rows:
-        yield from (HEAD, *rows, "")
+        yield from _table(rows)
+        yield ""
     for name, title, each in below:
         yield f"{'#' * depth} {title} {{ #{name} }}\n\n{_flow(each.get('description', ''))}\n"
         yield from _section(name, each, sections, min(depth + 1, 4))
+
+
+def _table(rows: list[Sequence[str]]) -> Iterator[str]:
+    """Rows below their head, without a column that is empty."""
+    shown = [column for column in zip(HEAD, *rows, strict=True) if any(column[1:])]
+    for number, row in enumerate(zip(*shown, strict=True)):
+        yield f"| {' | '.join(row)} |"
+        if not number:
+            yield "| --- " * len(row) + "|"
 
 
 def _inner(full: str, value: Schema, sections: dict[str, Schema]) -> Iterator[tuple[str, str, Schema]]:
@@ -90,7 +100,7 @@ def _inner(full: str, value: Schema, sections: dict[str, Schema]) -> Iterator[tu
         yield f"{full}.{kind}", f"`{full}`, kind `{kind}`", each
 
 
-def _row(key: str, full: str, value: Schema, inner: list[Any], sections: dict[str, Schema]) -> str:
+def _row(key: str, full: str, value: Schema, inner: list[Any]) -> Sequence[str]:
     meaning = value.get("description") or (inner[0][2].get("description", "") if len(inner) == 1 else "")
     unit = UNITS.match(meaning)
     unit_cell = "" if unit is None else unit[1].replace("Minutes", "min").replace("Epochs", "epochs")
@@ -107,13 +117,9 @@ def _row(key: str, full: str, value: Schema, inner: list[Any], sections: dict[st
     if full == "kind":
         meaning = "Says what the recipe is for."
     meaning = _flow(meaning)
-    cells = (
-        f"[`{key}`](#{full}){{ #{full} }}" if not inner or len(inner) > 1 else f"`{key}`",
-        kind,
-        default,
-        unit_cell,
-    )
-    return f"| {' | '.join(cells)} | {meaning[:1].upper() + meaning[1:]} |"
+    is_own_anchor = not inner or len(inner) > 1 or inner[0][0] != full
+    name = f"[`{key}`](#{full}){{ #{full} }}" if is_own_anchor else f"[`{key}`](#{full})"
+    return name, kind, default, unit_cell, meaning[:1].upper() + meaning[1:]
 
 
 def _flow(text: str) -> str:

@@ -37,7 +37,7 @@ def test_every_key_stands_in_the_reference() -> None:
         for key, value in section["properties"].items():
             if "const" not in value:
                 assert re.search(rf"^\| (\[`{key}`\]|`{key}`)", pages, re.MULTILINE), key
-    assert "| [`batch_size`](#training.batch_size){ #training.batch_size } | integer > 0 | `5` |" in pages
+    assert "| [`steps_drawn`](#training.steps_drawn){ #training.steps_drawn } | integer ≥ 0 | `0` |" in pages
     assert "| [`placement`](#cutoffs.placement){ #cutoffs.placement } | number > 0 | `1.7` | Å |" in pages
     assert len(anchors := re.findall(r"\{ #([\w.]+) \}", recipe_pages()["reference/training-recipe.md"])) == len(
         set(anchors)
