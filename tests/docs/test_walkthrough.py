@@ -46,6 +46,6 @@ def test_files_and_a_table_become_a_conditioned_model_and_its_report(
     assert "500 molecules lie in molecules.db" in done.stdout
     with ase.db.connect(folder / "runs" / "mine" / "generated" / "1.db") as database:
         assert database.metadata["gschnet_pyg"]["requested"] == 300
-        assert [each["property"] for each in database.metadata["gschnet_pyg"]["conditions"]] == ["gap"]
-    assert "gap" in done.stdout.split("requested")[-1]
+        assert [each["property"] for each in database.metadata["gschnet_pyg"]["conditions"]] == ["huckel_gap"]
+    assert "huckel_gap" in done.stdout.split("requested")[-1]
     assert (folder / "report.html").stat().st_size > 100_000
