@@ -9,26 +9,54 @@ from typing import Annotated
 
 import typer
 
-from gschnet_pyg.cli.options import Overrides
+from gschnet_pyg.cli import completion
+from gschnet_pyg.cli.commands import Commands
+from gschnet_pyg.cli.options import Json, Overrides, Quiet
+from gschnet_pyg.cli.output import talking
 from gschnet_pyg.errors import RecipeError
 
-recipe_app = typer.Typer(help="List, show, copy and check recipes.", no_args_is_help=True)
+HELP = """List, show, copy and check recipes.
+
+Examples:
+    gschnet-pyg recipe list
+    gschnet-pyg recipe copy qm9_fast mine.yaml
+"""
+
+recipe_app = Commands(HELP)
+
+AnyRecipe = Annotated[str, typer.Argument(metavar="RECIPE", help="name or path", autocompletion=completion.all_recipes)]
 
 
 @recipe_app.command("list")
-def list_() -> None:
-    """List the recipes that ship with the package."""
+def list_(quiet: Quiet = False, as_json: Json = False) -> None:
+    """List the recipes that ship with the package.
+
+    With --quiet these are the names alone.
+
+    Examples:
+        gschnet-pyg recipe list
+        gschnet-pyg recipe list --json
+    """
     from gschnet_pyg.recipe_files import purpose, shipped_recipes
 
     recipes = shipped_recipes()
     width = max(map(len, recipes))
-    for name, path in recipes.items():
-        typer.echo(f"{name:{width}s}  {purpose(path)}")
+    with talking(quiet, as_json) as out:
+        if not as_json:
+            for name, path in recipes.items():
+                out.say(f"{name:{width}s}  {purpose(path)}")
+        listed = [{"name": name, "purpose": purpose(path), "path": path} for name, path in recipes.items()]
+        out.result("\n".join(recipes), recipes=listed)
 
 
 @recipe_app.command()
-def show(name: Annotated[str, typer.Argument(help="name or path")], overrides: Overrides = None) -> None:
-    """Show a recipe as it will be read: inheritance resolved, defaults filled in."""
+def show(name: AnyRecipe, overrides: Overrides = None) -> None:
+    """Show a recipe as it will be read: inheritance resolved, defaults filled in.
+
+    Examples:
+        gschnet-pyg recipe show qm9_fast
+        gschnet-pyg recipe show demo training.batch_size=10 > mine.yaml
+    """
     import yaml
 
     from gschnet_pyg.recipe import check_recipe
@@ -43,7 +71,8 @@ def show(name: Annotated[str, typer.Argument(help="name or path")], overrides: O
 def path(name: Annotated[str, typer.Argument(help="name of a shipped recipe or sweep")]) -> None:
     """Print the file of a recipe or sweep, for other programs.
 
-    Example: wandb sweep $(gschnet-pyg recipe path sweeps/learning_rate)
+    Examples:
+        gschnet-pyg recipe path sweeps/learning_rate
     """
     from gschnet_pyg.recipe_files import find_recipe
 
@@ -52,10 +81,18 @@ def path(name: Annotated[str, typer.Argument(help="name of a shipped recipe or s
 
 @recipe_app.command()
 def copy(
-    name: Annotated[str, typer.Argument(help="name of a shipped recipe")],
-    to: Annotated[Path | None, typer.Argument(help="file to write; NAME.yaml here by default")] = None,
+    name: Annotated[
+        str,
+        typer.Argument(metavar="RECIPE", help="name of a shipped recipe", autocompletion=completion.shipped_recipes),
+    ],
+    to: Annotated[Path | None, typer.Argument(metavar="FILE", help="file to write; NAME.yaml here by default")] = None,
 ) -> None:
-    """Copy a shipped recipe to change it."""
+    """Copy a shipped recipe to change it.
+
+    Examples:
+        gschnet-pyg recipe copy demo
+        gschnet-pyg recipe copy generate/conditions targets.yaml
+    """
     from gschnet_pyg.recipe_files import find_recipe
 
     source = find_recipe(name)
@@ -67,23 +104,36 @@ def copy(
 
 
 @recipe_app.command()
-def check(file: Annotated[str, typer.Argument(help="name or path")]) -> None:
-    """Check a recipe, or every run of a sweep, without running it."""
+def check(file: AnyRecipe, quiet: Quiet = False, as_json: Json = False) -> None:
+    """Check a recipe, or every run of a sweep, without running it.
+
+    Examples:
+        gschnet-pyg recipe check mine.yaml
+        gschnet-pyg recipe check mine.yaml --quiet && gschnet-pyg train mine.yaml
+    """
     from gschnet_pyg.recipe import check_recipe
     from gschnet_pyg.recipe_sections.sweep import Sweep
     from gschnet_pyg.sweeps import n_trials
 
-    recipe = check_recipe(file)
-    if isinstance(recipe, Sweep):
-        number = n_trials(recipe)
-        typer.echo(f"{file}: a {recipe.method} sweep without errors{f', of {number:,} runs' if number else ''}")
-        return
-    typer.echo(f"{file}: a {'training' if recipe.kind == 'train' else 'generation'} recipe without errors")
+    with talking(quiet, as_json) as out:
+        recipe = check_recipe(file)
+        if isinstance(recipe, Sweep):
+            number = n_trials(recipe)
+            out.say(f"{file}: a {recipe.method} sweep without errors{f', of {number:,} runs' if number else ''}")
+            out.result(None, recipe=file, kind="sweep", runs=number)
+            return
+        kind = "training" if recipe.kind == "train" else "generation"
+        out.say(f"{file}: a {kind} recipe without errors")
+        out.result(None, recipe=file, kind=kind)
 
 
 @recipe_app.command()
 def schema() -> None:
-    """Print the JSON schema of recipes, for editors."""
+    """Print the JSON schema of recipes, for editors.
+
+    Examples:
+        gschnet-pyg recipe schema > recipe.schema.json
+    """
     from gschnet_pyg.recipe import json_schema
 
     typer.echo(json.dumps(json_schema(), indent=1))
