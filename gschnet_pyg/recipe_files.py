@@ -57,7 +57,7 @@ def find_recipe(name: str | Path, beside: Path | None = None) -> Path:
     shipped = shipped_recipes()
     if str(name) in shipped:
         return shipped[str(name)]
-    near = difflib.get_close_matches(Path(name).stem, shipped, n=1)
+    near = [near for said in (str(name), Path(name).stem) for near in difflib.get_close_matches(said, shipped, n=1)]
     hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(shipped)}"
     raise RecipeError(f"{name}: no such file, and no recipe of that name; {hint}")
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from gschnet_pyg.contracts.metric_names import GENERATED, GENERATION, SAMPLED, TRAINING
 from gschnet_pyg.errors import RecipeError
+from gschnet_pyg.metric_names import GENERATED, GENERATION, SAMPLED, TRAINING
 from gschnet_pyg.recipe_sections.sweep import ARGUMENTS, Sweep, combinations
 
 _PROGRAMS = ("gschnet-pyg", "gschnet_pyg.cli")

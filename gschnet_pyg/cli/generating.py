@@ -75,7 +75,7 @@ def generate(
     Examples:
         gschnet-pyg generate runs/first -n 1000 --seed 7 -o molecules.db
         gschnet-pyg generate runs/wanted -n 500 -c composition=C7H10O2 -c "gap=[4, 6]"
-        gschnet-pyg generate runs/first -n 100 temperature=0.05 grid_spacing=0.1
+        gschnet-pyg generate runs/first -n 100 temperature=0.05 grid_spacing=0.1 --report
     """
     from gschnet_pyg.recipe_files import names_recipe
 
@@ -125,10 +125,11 @@ def _tell(result: GenerationResult, recipe: GenerationRecipe, out: Output) -> No
         f"{result.requested:,} molecules requested, {result.finished:,} finished, {result.abandoned:,} abandoned\n"
         f"The finished ones lie in {result.path}"
     )
-    if result.report is not None and not out.quiet:
+    if result.report is not None:
         from gschnet_pyg.validity.report import render
 
-        out.show(render(result.report))
+        if not out.quiet:
+            out.show(render(result.report))
     for path in result.traces:
         out.say(f"Steps lie in {path}; look at them with: ase gui {path}")
     from gschnet_pyg.run_directory import RunDirectory
@@ -145,6 +146,7 @@ def _tell(result: GenerationResult, recipe: GenerationRecipe, out: Output) -> No
         abandoned=result.abandoned,
         interrupted=result.interrupted,
         traces=result.traces,
+        report=None if result.report is None else result.report.to_json(),
     )
 
 

@@ -68,8 +68,10 @@ def show(name: AnyRecipe, overrides: Overrides = None) -> None:
 
 
 @recipe_app.command()
-def path(name: Annotated[str, typer.Argument(help="name of a shipped recipe or sweep")]) -> None:
+def path(name: AnyRecipe) -> None:
     """Print the file of a recipe or sweep, for other programs.
+
+    A sweep begins with wandb sweep $(gschnet-pyg recipe path NAME).
 
     Examples:
         gschnet-pyg recipe path sweeps/learning_rate
@@ -118,12 +120,11 @@ def check(file: AnyRecipe, quiet: Quiet = False, as_json: Json = False) -> None:
     with talking(quiet, as_json) as out:
         recipe = check_recipe(file)
         if isinstance(recipe, Sweep):
-            number = n_trials(recipe)
+            kind, number = "sweep", n_trials(recipe)
             out.say(f"{file}: a {recipe.method} sweep without errors{f', of {number:,} runs' if number else ''}")
-            out.result(None, recipe=file, kind="sweep", runs=number)
-            return
-        kind = "training" if recipe.kind == "train" else "generation"
-        out.say(f"{file}: a {kind} recipe without errors")
+        else:
+            kind = "training" if recipe.kind == "train" else "generation"
+            out.say(f"{file}: a {kind} recipe without errors")
         out.result(None, recipe=file, kind=kind)
 
 

@@ -70,7 +70,7 @@ class SweepParameter(Section):
     def _says_one_thing(self) -> SweepParameter:
         given = self.model_fields_set
         is_open = (self.distribution or "").removeprefix("q_") in ("normal", "log_normal", "beta")
-        ways = [way for way in ("value", "values", "parameters") if way in given]
+        ways: list[str] = [way for way in ("value", "values", "parameters") if way in given]
         if given & {"min", "max"}:
             ways.append("min and max")
         if is_open:

@@ -11,9 +11,9 @@ from typing import Any
 import gschnet_pyg
 from gschnet_pyg.build.tracking import tracking_settings
 from gschnet_pyg.contracts import ValidityReport
-from gschnet_pyg.contracts.metric_names import GENERATED
 from gschnet_pyg.generation.sampler import Attempt
 from gschnet_pyg.generation.starts import Start
+from gschnet_pyg.metric_names import GENERATED
 from gschnet_pyg.recipe import GenerationRecipe, Recipe
 from gschnet_pyg.run.judged import Judged, write_html
 from gschnet_pyg.run_directory import RunDirectory

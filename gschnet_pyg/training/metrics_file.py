@@ -10,8 +10,8 @@ from typing import Any
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
-from gschnet_pyg.contracts.metric_names import SAMPLED, TRAINING
 from gschnet_pyg.files import replace_file
+from gschnet_pyg.metric_names import SAMPLED, TRAINING
 
 __all__ = ["COLUMNS", "SAMPLED", "MetricsFile", "last_step"]
 

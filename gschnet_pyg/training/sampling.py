@@ -14,10 +14,10 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from tqdm import tqdm
 
 from gschnet_pyg.contracts import Rate, Verdict
-from gschnet_pyg.contracts.metric_names import SAMPLED
 from gschnet_pyg.generation.sampler import Attempt, StepView, generate
 from gschnet_pyg.generation.settings import GenerationSettings
 from gschnet_pyg.generation.starts import FROM_NOTHING, Start
+from gschnet_pyg.metric_names import SAMPLED
 from gschnet_pyg.processes import ALONE, Processes
 from gschnet_pyg.tracking.molecules import ShownMolecule, plain_target
 from gschnet_pyg.tracking.tracker import OFF, Tracker

@@ -8,7 +8,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from gschnet_pyg.contracts import PlacementSteps
-from gschnet_pyg.contracts.metric_names import THROUGHPUT
+from gschnet_pyg.metric_names import THROUGHPUT
 
 
 class Throughput(Callback):

@@ -17,7 +17,7 @@ from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
 from wandb.sdk.lib.config_util import save_config_file_from_dict
 
 from gschnet_pyg.contracts import PlacementSteps
-from gschnet_pyg.contracts.metric_names import GENERATED, GENERATION, SAMPLED, THROUGHPUT
+from gschnet_pyg.metric_names import GENERATED, GENERATION, SAMPLED, THROUGHPUT
 from gschnet_pyg.recipe_files import shipped_recipes
 from gschnet_pyg.run_directory import RunDirectory
 from gschnet_pyg.training.module import PlacementTraining
@@ -187,7 +187,12 @@ def test_a_run_outlives_its_logging(command: Command, database: Path, monkeypatc
 
 @pytest.mark.parametrize("name", ["learning_rate", "conditioned", "generation"])
 def test_a_trial_of_a_sweep_runs_and_logs_its_metric(
-    command: Command, measured: Path, conditioned: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    command: Command,
+    measured: Path,
+    conditioned: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
 ) -> None:
     """As the agent calls it, but offline, and on few molecules."""
     sweep = yaml.safe_load(shipped_recipes()[f"sweeps/{name}"].read_text())
@@ -198,15 +203,15 @@ def test_a_trial_of_a_sweep_runs_and_logs_its_metric(
     arguments = create_sweep_command_args({"args": trial})["args_no_hyphens"]
     monkeypatch.setenv("WANDB_SWEEP_ID", "sweep1")
     monkeypatch.setenv("WANDB_RUN_ID", f"trial-{name}")
-    monkeypatch.setenv("WANDB_SWEEP_PARAM_PATH", "trial.yaml")
-    save_config_file_from_dict("trial.yaml", trial)
+    monkeypatch.setenv("WANDB_SWEEP_PARAM_PATH", str(tmp_path / "trial.yaml"))
+    save_config_file_from_dict(str(tmp_path / "trial.yaml"), trial)
     words: list[str] = []
     for word in sweep["command"][1:]:
         words += arguments if word.startswith("$") else [word]
     if name == "generation":
         folder = conditioned
-        few = [f"run={conditioned}", "n_molecules=10", "max_atoms=6", f"conditions={gap: 6, composition: C2H6O, "
-               "relative_atomic_energy: 0}", "output=some.db"]  # fmt: skip
+        few = [f"run={conditioned}", "n_molecules=10", "max_atoms=6", "output=some.db"]
+        few.append("conditions={gap: 6, composition: C2H6O, relative_atomic_energy: 0}")
     else:
         folder = Path("runs")
         small = [word for word in (*TINY, *NO_WORKERS) if not word.startswith(("model=", "training.max_minutes"))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from gschnet_pyg.training.metrics_file import COLUMNS, MetricsFile
+from gschnet_pyg.training.metrics_file import COLUMNS, MetricsFile, last_step
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -41,3 +41,11 @@ def test_an_empty_file_is_begun(tmp_path: Path) -> None:
     path.touch()
     MetricsFile(path).log_metrics({"epoch": 0}, step=0)
     assert [row["epoch"] for row in rows(path)] == ["0"]
+
+
+def test_the_last_step_is_known(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    assert last_step(path) == -1
+    for step in (19, 39):
+        MetricsFile(path).log_metrics({"epoch": 0}, step=step)
+    assert last_step(path) == 39

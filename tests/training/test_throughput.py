@@ -8,7 +8,7 @@ import pytest
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers.logger import DummyLogger
 
-from gschnet_pyg.contracts.metric_names import THROUGHPUT
+from gschnet_pyg.metric_names import THROUGHPUT
 from gschnet_pyg.training import throughput
 from gschnet_pyg.training.optimisation import Optimisation
 from gschnet_pyg.training.throughput import Throughput
