@@ -68,7 +68,7 @@ notebooks: setup ## run the notebooks from top to bottom, without a network: abo
 	@$(BIN)/python -m pytest -q -m slow tests/notebooks
 
 docs: setup ## build the documentation into site/; warnings are errors
-	@$(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "Open site/index.html"
 
 package: setup ## build sdist and wheel into dist/

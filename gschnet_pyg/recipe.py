@@ -35,8 +35,11 @@ class Recipe(Section):
 
     kind: Literal["train"] = "train"
     name: Name
+    """Begins the ids that are made up; that of the recipe's file where there is none."""
     seed: Seed = 0
+    """Of the split, the initial weights, the order of molecules and their trajectories."""
     data: DataSource
+    """Where the molecules come from."""
     properties: PropertiesSection = PropertiesSection()
     split: SplitSettings
     atoms: AtomSettings = AtomSettings()
@@ -105,11 +108,13 @@ class GenerationRecipe(Section):
     temperature: PositiveFloat = 0.1
     """Of positions; lower is sharper."""
     type_temperature: PositiveFloat = 1.0
+    """Of the next type; lower is sharper."""
     grid_minimum: PositiveFloat = 0.7
     """Å, smallest distance of a new atom to its focus."""
     grid_spacing: PositiveFloat = 0.05
-    """Å."""
+    """Å, between neighbouring points of the grid."""
     seed: Seed = 0
+    """Of the molecules, each of which has a random stream of its own."""
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     """``auto``, ``cpu``, ``cuda`` or ``cuda:0``, ``cuda:1``, ..."""
     devices: PositiveInt | Literal["auto"] = 1

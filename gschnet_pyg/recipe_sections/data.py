@@ -68,6 +68,7 @@ class FingerprintSettings(Section):
     radius: Count = 2
     """Bonds around each atom."""
     bits: Annotated[int, Field(ge=8, multiple_of=8)] = 1024
+    """Length of the fingerprint."""
 
 
 class PropertiesSection(Section):
@@ -84,9 +85,11 @@ class SplitSettings(Section):
     """Sizes of the parts, as counts or fractions of the molecules that may be drawn; or the split of a file."""
 
     train: Size = None
+    """Molecules that the weights are fitted to."""
     validation: Size = None
+    """Molecules that the learning rate, early stopping and the best weights go by."""
     test: OptionalSize = None
-    """All that remain where there is none."""
+    """Molecules for the loss at the end; all that remain where there is none."""
     hold_out: tuple[str | tuple[str, ...], ...] = ()
     """Molecules that neither train nor validate but test: composition == C7H10O2, gap < 4.5, ...; comparisons in one
     list must all hold, of several entries one suffices."""
@@ -118,6 +121,8 @@ class WorkerSettings(Section):
     train: Count = 6
     """Build batches."""
     validation: Count = 4
+    """The same, in validation."""
     test: Count = 4
+    """The same, in the test."""
     preprocessing: Count = 4
     """Perceive bonds, for fingerprints."""

@@ -20,10 +20,12 @@ class LoggingSection(Section):
     wandb: Annotated[Literal["off", "offline", "online"], BeforeValidator(_off_as_text)] = "off"
     """``online`` needs a login (``wandb login``); ``offline`` writes to the run directory, for ``wandb sync`` later."""
     project: PropertyName = "gschnet_pyg"
+    """Of wandb, that the run belongs to."""
     entity: PropertyName | None = None
     """User or team; that of the login where there is none."""
     group: PropertyName | None = None
     """Of runs that belong together; where there is none, a training run and what is generated with it are one."""
     tags: tuple[PropertyName, ...] = ()
+    """Words to find the run by."""
     molecules: Count = 32
     """Most molecules in a table, of every sampling and generation; 0 for no tables."""

@@ -13,9 +13,13 @@ class AtomSettings(Section):
     """Atom types the model can place, and the token types beside them."""
 
     types: tuple[Annotated[int, Field(ge=1, le=118)], ...] = Field(default=(1, 6, 7, 8, 9), min_length=1)
+    """Atomic numbers; a molecule with another element is an error."""
     origin: int = 121
+    """Number that stands for the origin token."""
     focus: int = 122
+    """Number that stands for the focus token."""
     stop: int = 123
+    """Number that stands for *stop*."""
 
     @model_validator(mode="after")
     def _distinct(self) -> AtomSettings:
@@ -31,8 +35,11 @@ class CutoffSettings(Section):
     """The three cutoffs in Å; a pair counts when its distance is strictly smaller."""
 
     model: PositiveFloat = 10.0
+    """Å; atoms closer than this exchange messages."""
     prediction: PositiveFloat = 5.0
+    """Å; atoms this close to the focus predict the next type and their distance to the next atom."""
     placement: PositiveFloat = 1.7
+    """Å; the next atom is placed this close to the focus. A little longer than the longest bond."""
     covalent_factor: PositiveFloat | None = 1.1
     """Placement neighbours are also closer than this times the sum of their covalent radii."""
 
@@ -67,6 +74,7 @@ class HeadSettings(Section):
     """A stack of dense layers."""
 
     layers: PositiveInt = 5
+    """Dense layers, the last one included."""
     width: Annotated[
         Annotated[PositiveInt, Tag("one")] | Annotated[tuple[PositiveInt, ...], Tag("each")],
         Discriminator(_one_or_each),  # so that an error speaks of what was meant
@@ -86,14 +94,21 @@ class ModelSection(Section):
     """Sizes of the network."""
 
     features: PositiveInt = 128
+    """Width of SchNet's features."""
     interactions: PositiveInt = 9
+    """Interaction blocks."""
     gaussians: Annotated[int, Field(ge=2)] = 25
+    """Gaussians that expand distances, from 0 to the model cutoff."""
     shared_interactions: bool = False
+    """All interaction blocks use the same weights."""
     type_head: HeadSettings = HeadSettings()
+    """Dense layers that predict the next type."""
     distance_head: HeadSettings = HeadSettings()
+    """Dense layers that predict the distance to the next atom."""
     type_distribution: Literal["product", "average"] = "product"
+    """How the predictors' distributions over types become one."""
     max_distance: PositiveFloat | None = None
-    """Largest distance bin in Å; prediction + placement cutoff where there is none."""
+    """Å, centre of the last distance bin; prediction + placement cutoff where there is none."""
     distance_bins: Annotated[int, Field(ge=2)] | None = None
     """Number of bins; 30 per Å, and one, where there is none."""
 
@@ -110,10 +125,15 @@ class ScalarSettings(Section):
     property: PropertyName
     """Of the data, or computed: n_atoms, n_heavy_atoms, relative_atomic_energy."""
     minimum: float | None = None
+    """Centre of the first Gaussian, in the unit of the property; nearly the lowest training value by default."""
     maximum: float | None = None
+    """Centre of the last Gaussian; nearly the highest training value by default."""
     spacing: PositiveFloat | None = None
+    """Between neighbouring Gaussians, and their width; by default five of them span the range."""
     layers: PositiveInt = 3
+    """Dense layers of the embedding."""
     width: PositiveInt = 64
+    """Of these layers, and of the embedding."""
 
     @model_validator(mode="after")
     def _ascending(self) -> ScalarSettings:
@@ -128,7 +148,9 @@ class VectorSettings(Section):
     property: PropertyName = "fingerprint"
     """Of the data, or computed: fingerprint."""
     layers: PositiveInt = 3
+    """Dense layers of the embedding."""
     width: PositiveInt = 64
+    """Of the embedding."""
     hidden: PositiveInt | None = None
     """Width of hidden layers; halved from layer to layer, down to ``width``, where there is none."""
 
@@ -137,10 +159,15 @@ class CountSettings(Section):
     """The total number of atoms, expanded in Gaussians."""
 
     minimum: float = 0.0
+    """Centre of the first Gaussian, in atoms."""
     maximum: float = 35.0
+    """Centre of the last Gaussian, in atoms; no lower than the largest molecule."""
     spacing: PositiveFloat = 8.75
+    """Between neighbouring Gaussians, and their width, in atoms."""
     layers: PositiveInt = 3
+    """Dense layers of the embedding."""
     width: PositiveInt = 64
+    """Of these layers, and of the embedding."""
 
     @model_validator(mode="after")
     def _ascending(self) -> CountSettings:
@@ -155,8 +182,11 @@ class CompositionSettings(Section):
     skip_hydrogen: bool = False
     """Leave hydrogen out."""
     type_features: PositiveInt = 16
+    """Width of the embedding of each type, which its concentration weights."""
     layers: PositiveInt = 3
+    """Dense layers over the weighted types."""
     width: PositiveInt = 64
+    """Of these layers, and of their result."""
     count: CountSettings = CountSettings()
 
     @property
@@ -172,7 +202,9 @@ class MixingSettings(Section):
     """Dense layers that mix the embeddings of all conditions."""
 
     layers: PositiveInt = 5
+    """Number of layers."""
     width: PositiveInt = 128
+    """Of the layers, and of their result."""
     scale: PositiveFloat = 1.0
     """Factor on their result; about 10 lets a model heed its conditions sooner, since the features beside them are
     larger."""

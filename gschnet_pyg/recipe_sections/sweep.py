@@ -42,16 +42,27 @@ class SweepParameter(Section):
     """Values of one setting, or a section of settings."""
 
     value: Any = None
+    """The same in all runs."""
     values: tuple[Any, ...] | None = Field(default=None, min_length=1)
+    """One of these."""
     probabilities: tuple[float, ...] | None = None
+    """Of the values; all the same where there are none."""
     distribution: Distribution | None = None
+    """Of the numbers from ``min`` to ``max``; uniform where it is left out."""
     min: float | int | None = None
+    """Lowest number."""
     max: float | int | None = None
+    """Highest number."""
     q: PositiveFloat | PositiveInt = 1
+    """Step of the distributions that are named ``q_...``."""
     mu: float = 0.0
+    """Mean of a normal distribution, or of the logarithm in a log-normal one."""
     sigma: float = 1.0
+    """Standard deviation of the same."""
     a: float = 1.0
+    """First parameter of a beta distribution."""
     b: float = 1.0
+    """Second parameter of a beta distribution."""
     parameters: dict[str, SweepParameter] | None = None
     """Of the section that this is."""
 
@@ -118,7 +129,9 @@ class SweepMetric(Section):
     """What is to become best."""
 
     name: PropertyName
+    """Of what runs log: ``validation/loss``, ``sampled/valid``, ``generated/unique``, ..."""
     goal: Literal["minimize", "maximize"] = "minimize"
+    """Which way is better."""
     target: float | None = None
     """The sweep ends where it is reached."""
 
@@ -130,20 +143,30 @@ class Hyperband(Section):
     min_iter: PositiveInt | None = None
     """Values of the metric that every run may log before it is compared with others."""
     max_iter: PositiveInt | None = None
+    """Values of the metric of a whole run, in place of ``min_iter``."""
     s: PositiveInt | None = None
+    """Number of comparisons, beside ``max_iter``."""
     eta: PositiveFloat = 3.0
+    """The best of so many runs goes on, and the next comparison comes after so many times as many values."""
     strict: bool = False
+    """End all runs but those, rather than the worst ones alone."""
 
 
 class Sweep(Section):
     """A sweep in the format of Weights & Biases."""
 
     program: str | None = None
+    """What wandb shows as the program; the ``command`` is what runs."""
     name: str | None = None
+    """Of the sweep."""
     description: str | None = None
+    """For people."""
     project: str | None = None
+    """Of wandb, that the sweep belongs to."""
     entity: str | None = None
+    """User or team; that of the login where there is none."""
     method: Literal["grid", "random", "bayes"]
+    """All combinations, random ones, or those that promise most after what has been seen."""
     metric: SweepMetric | None = None
     parameters: dict[str, SweepParameter] = Field(min_length=1)
     """Settings of the recipe, by their dotted names."""
@@ -151,6 +174,7 @@ class Sweep(Section):
     """Most runs."""
     early_terminate: Hyperband | None = None
     controller: dict[str, Any] | None = None
+    """Settings of a controller of wandb's own."""
     command: tuple[str, ...]
     """``gschnet-pyg train RECIPE`` or ``gschnet-pyg generate RUN_DIR``, settings, and where the parameters go."""
 

@@ -15,8 +15,11 @@ class OptimizerSettings(Section):
     """The optimiser."""
 
     kind: Literal["adam", "adamw"] = "adam"
+    """Adam, or Adam with decoupled weight decay."""
     learning_rate: PositiveFloat = 1e-4
+    """At the start, or after the warm-up."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """Of the optimiser."""
 
 
 class PlateauSettings(Section):
@@ -24,9 +27,11 @@ class PlateauSettings(Section):
 
     kind: Literal["plateau"]
     factor: Fraction = 0.5
+    """That multiplies the learning rate."""
     patience: Count = 10
     """Validations without improvement."""
     minimum: Annotated[float, Field(ge=0)] = 1e-6
+    """Lowest learning rate."""
 
 
 class CosineSettings(Section):
@@ -34,7 +39,9 @@ class CosineSettings(Section):
 
     kind: Literal["cosine"]
     warmup_steps: Count = 200
+    """Optimisation steps in which the learning rate rises."""
     final_fraction: Share = 0.01
+    """Share of the learning rate that is left at the end."""
 
 
 class ConstantSettings(Section):
@@ -56,9 +63,11 @@ class TrainingSection(Section):
     origin_noise: Annotated[float, Field(ge=0)] = 0.0
     """Å, the same of the origin token."""
     optimizer: OptimizerSettings = OptimizerSettings()
+    """The optimiser."""
     schedule: Annotated[PlateauSettings | CosineSettings | ConstantSettings, Field(discriminator="kind")] = (
         PlateauSettings(kind="plateau")
     )
+    """How the learning rate changes."""
     label_width: PositiveFloat = 0.1
     """Width of the distance labels in bins; below 0.01 they are one-hot."""
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -72,15 +81,18 @@ class TrainingSection(Section):
     ema_decay: Fraction | None = None
     """Average the weights exponentially; the average is validated and exported."""
     max_epochs: PositiveInt = 1000
+    """Epochs at most, over all resumptions."""
     max_steps: PositiveInt | None = None
+    """Optimisation steps at most, over all resumptions."""
     max_minutes: PositiveFloat | None = None
-    """Wall time of training, validation and sampling, over all resumptions."""
+    """Minutes of wall time at most: training, validation and sampling, over all resumptions."""
     early_stopping: PositiveInt | None = 25
     """Validations without improvement before training ends; samplings, where checkpoint.monitor goes by these."""
     validate_every: PositiveFloat = 1.0
     """Epochs between validations, parts of an epoch included; every run also ends with one."""
     workers: WorkerSettings = WorkerSettings()
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    """What to compute on; auto takes a GPU if there is one."""
     devices: PositiveInt | Literal["auto"] = 1
     """Processes on each machine, each on a GPU of its own; auto takes all GPUs. On CPUs, a number of processes."""
     nodes: PositiveInt = 1
@@ -135,6 +147,7 @@ class RunSection(Section):
     """Where results go: ``directory/id``."""
 
     directory: Path = Path("runs")
+    """Folder of all runs."""
     id: Name | None = None
     """An id that exists resumes; one is made up where there is none."""
     cache_directory: Path | None = None
