@@ -35,20 +35,28 @@ def info(
 
 @data_app.command("import")
 def import_(
-    files: Annotated[list[Path], typer.Argument(help="files in any format that can be opened")],
+    files: Annotated[list[Path], typer.Argument(help="files of molecules, folders of them, or lists of SMILES")],
     output: Annotated[Path, typer.Option("-o", "--output", help="ASE database to write.")],
     properties: Annotated[Path | None, typer.Option(help="CSV table with more properties.")] = None,
     key: Annotated[
-        str | None, typer.Option(help="Column that names the molecule: a property, or id for a single file.")
+        str | None,
+        typer.Option(help="Column that names the molecule: a property, id for a single file, or the file's name."),
     ] = None,
     unit: Annotated[list[str] | None, typer.Option(help="Unit of a property in the files: gap=Hartree.")] = None,
     distance_unit: Annotated[str | None, typer.Option(help="Unit of positions in the files.")] = None,
     drop_missing: Annotated[bool, typer.Option(help="Leave out molecules without a row in the table.")] = False,
+    smiles_column: Annotated[str | None, typer.Option(help="Column of the SMILES in .csv and .tsv files.")] = None,
+    conformers: Annotated[
+        int, typer.Option(min=1, help="Embedded for each SMILES; the one of lowest MMFF94 energy is kept.")
+    ] = 10,
+    seed: Annotated[int, typer.Option(help="Of the embedding.")] = 0,
 ) -> None:
-    """Bring files of molecules, and a table of properties, into one ASE database in Å and eV.
+    """Bring files of molecules or SMILES, and a table of properties, into one ASE database in Å and eV.
 
-    Example: gschnet-pyg data import molecules.xyz -o molecules.db --properties table.csv --key id --unit gap=Hartree
+    Example: gschnet-pyg data import xyz_files/ -o molecules.db --properties table.csv --key file --unit gap=Hartree
     """
+    from gschnet_pyg.data.display import said
+    from gschnet_pyg.data.embedded_lists import EmbeddingOptions
     from gschnet_pyg.data.importing import import_files
 
     units = {}
@@ -57,7 +65,7 @@ def import_(
         if not equals:
             raise DataError(f"--unit {text!r}: written property=unit, such as gap=Hartree")
         units[name] = value
-    count = import_files(
+    result = import_files(
         files,
         output,
         properties_table=properties,
@@ -65,6 +73,8 @@ def import_(
         units=units or None,
         distance_unit=distance_unit,
         missing="drop" if drop_missing else "error",
+        embedding=EmbeddingOptions(column=smiles_column, conformers=conformers, seed=seed),
     )
-    typer.echo(f"{count:,} molecules lie in {output}")
+    for line in said(result):
+        typer.echo(line)
     typer.echo(f"Next: gschnet-pyg data info {output}")
