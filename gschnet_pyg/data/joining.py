@@ -140,7 +140,7 @@ def _rows_by_name(sources: Sequence[MoleculeArrays], table: PropertiesTable) -> 
     found = []
     for arrays in sources:
         assert arrays.names is not None
-        own = [_plain(name) for name in arrays.names]
+        own = [_plain(name) for name in arrays.names.tolist()]
         for molecule, name in enumerate(own):
             if name in row_of and owner.setdefault(name, here := arrays.describe(molecule)) != here:
                 raise DataError(f"{here}: is called {name!r}, as is {owner[name]}; the key must tell them apart")

@@ -103,7 +103,8 @@ def write_database(
     """Write molecules to an ASE database that SchNetPack reads too.
 
     Numbers go to ``row.data``, text to the key-value pairs (but to ``row.data`` too if it looks like a number), units
-    to the metadata ``_property_unit_dict``; the rows are numbered from 1. The file appears at once when everything is written.
+    to the metadata ``_property_unit_dict``; the rows are numbered from 1. The file appears at once when everything is
+    written.
 
     Args:
         path: ends in ``.db``; an existing file is replaced.

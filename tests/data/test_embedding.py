@@ -13,7 +13,8 @@ from gschnet_pyg.data.embedding import Embedded, embed_best
 
 MOLECULES = [
     "C", "O", "CCO", "C#N", "c1ccccc1", "C1CC1", "CC(=O)O", "NC=O", "c1ccoc1", "C[C@H](N)C(=O)O", "C[C@@H](N)C(=O)O",
-    "C/C=C/C", "C/C=C\\C", "F/C(Cl)=C(/Br)I", "CC(=O)Oc1ccccc1C(=O)O", "CC(=O)Nc1ccc(O)cc1", "Cn1c(=O)c2c(ncn2C)n(C)c1=O",
+    "C/C=C/C", "C/C=C\\C", "F/C(Cl)=C(/Br)I", "CC(=O)Oc1ccccc1C(=O)O", "CC(=O)Nc1ccc(O)cc1",
+    "Cn1c(=O)c2c(ncn2C)n(C)c1=O",
     "CC(C)Cc1ccc([C@@H](C)C(=O)O)cc1", "C[C@@H](O)[C@H](N)C(=O)O", "OC[C@H]1OC(O)[C@H](O)[C@@H](O)[C@@H]1O",
     "CN1CCC[C@H]1c1cccnc1", "C[C@]12CC[C@H]3[C@@H](CC[C@H]4CC(=O)CC[C@@]43C)[C@@H]1CC[C@@H]2O",
     "NCCc1ccc(O)c(O)c1", "O=S(=O)(N)c1ccccc1", "CSCC[C@H](N)C(=O)O", "FC(F)(F)c1ccccc1", "C1C[C@@H]2CC[C@H]1C2",
