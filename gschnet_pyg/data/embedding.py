@@ -16,13 +16,16 @@ FAILURES = {
     "fragments": "several fragments; give each molecule a line of its own",
     "no_element": "an atom that is no element",
     "no_parameters": "MMFF94 has no parameters for it",
-    "no_conformer": "ETKDG finds no coordinates",
+    "no_conformer": "no coordinates found by distance geometry",
     "not_converged": "MMFF94 does not converge",
     "other_stereo": "the coordinates have another stereochemistry than the SMILES",
     "timeout": "took too long",
     "crash": "RDKit crashed or ran out of memory",
 }
 """Why a SMILES has no coordinates, in words."""
+
+
+_ATTEMPTS = 20  # for each conformer
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,8 @@ def embed_best(smiles: str, conformers: int = 10, seed: int = 0) -> Embedded | s
 
     Args:
         smiles: of one molecule; charges and radicals are fine where MMFF94 has parameters for them.
-        conformers: how many are embedded by ETKDGv3, each relaxed to the next minimum.
+        conformers: how many are embedded, by ETKDGv3 or else by distance geometry alone, each relaxed to the next
+            minimum.
         seed: of all molecules; each has a stream of its own.
 
     Returns:
@@ -120,11 +124,16 @@ def _parsed(smiles: str) -> Chem.Mol | str:
 
 
 def _conformers(mol: Chem.Mol, number: int, seed: int) -> list[int]:
-    """Ids of embedded conformers; where distances lead nowhere, from random coordinates."""
-    settings = rdDistGeom.ETKDGv3()
-    settings.randomSeed = seed  # type: ignore[assignment]
-    settings.numThreads = 1  # type: ignore[assignment]
-    for use_random in (False, True):
+    """Ids of embedded conformers.
+
+    Where ETKDG's knowledge of crystal structures leads nowhere, as in strained cages, plain distance geometry often
+    does. Few attempts at each: those that fail at first fail hundreds of times, which takes minutes.
+    """
+    plain = rdDistGeom.EmbedParameters()
+    for settings, use_random in ((rdDistGeom.ETKDGv3(), False), (plain, False), (plain, True)):
+        settings.randomSeed = seed  # type: ignore[assignment]
+        settings.numThreads = 1  # type: ignore[assignment]
+        settings.maxIterations = _ATTEMPTS  # type: ignore[assignment]
         settings.useRandomCoords = use_random  # type: ignore[assignment]
         if found := list(rdDistGeom.EmbedMultipleConfs(mol, number, settings)):
             return found
