@@ -109,9 +109,9 @@ def view_molecules(molecules: Iterable[Molecule], captions: Sequence[str] | None
         captions: one for each; their formulas by default.
     """
     all_atoms = [_as_atoms(molecule) for molecule in molecules]
-    words = [atoms.get_chemical_formula() for atoms in all_atoms] if captions is None else captions
+    words = [atoms.symbols.formula.format("hill") for atoms in all_atoms] if captions is None else captions
     return FrameView(
-        Frame(atoms.get_chemical_symbols(), _rounded(atoms.positions), caption)
+        Frame(list(atoms.symbols), _rounded(atoms.positions), caption)
         for atoms, caption in zip(all_atoms, words, strict=True)
     )
 
@@ -134,7 +134,8 @@ def view_trajectory(molecule: Data, trajectory: Trajectory, vocabulary: Vocabula
     stop = (vocabulary or Vocabulary()).stop
     symbols = [chemical_symbols[z] for z in np.asarray(molecule["z"])]
     pos = _rounded(np.asarray(molecule["pos"]))
-    frames, stopped = [], []
+    frames: list[Frame] = []
+    stopped: list[int] = []
     for step, (focus, next_z, n_placed) in enumerate(
         zip(trajectory.focus.tolist(), trajectory.next_z.tolist(), trajectory.n_placed.tolist(), strict=True)
     ):
@@ -171,11 +172,11 @@ def view_trace(frames: Iterable[Atoms]) -> FrameView:
     """
     shown = []
     for atoms in frames:
-        tags, focus = atoms.get_tags(), int(atoms.info["focus"])
+        tags, focus = atoms.arrays["tags"], int(atoms.info["focus"])
         label = "the origin" if focus < 0 else f"{atoms.symbols[focus]} (atom {focus})"
         shown.append(
             Frame(
-                atoms.get_chemical_symbols(),
+                list(atoms.symbols),
                 _rounded(atoms.positions),
                 f"Step {atoms.info['step']}, {len(atoms)} atoms in place. Focus: {label}. "
                 f"The model chose: {atoms.info['next']}.",
