@@ -1,7 +1,8 @@
 """Who is whose neighbour: one query per molecule serves the three cutoffs.
 
-The only import of torch_cluster in the package. Where it is not installed, an exact twin in plain
-PyTorch serves: both only propose pairs, and one shared comparison of float64 distances decides.
+The only import of torch_cluster in the package. Where it is not installed, or was built for another
+torch, an exact twin in plain PyTorch serves: both only propose pairs, and one shared comparison of
+float64 distances decides.
 """
 
 from __future__ import annotations
@@ -14,10 +15,15 @@ from torch import Tensor
 
 from gschnet_pyg.contracts import Cutoffs
 
+WHY_TWIN: str | None = None
+"""Why torch_cluster does not serve; none where it does."""
+
 try:
     from torch_cluster import radius_graph
-except ImportError:  # the twin below serves
-    radius_graph = None
+except ImportError as error:
+    radius_graph, WHY_TWIN = None, "not installed" if error.name == "torch_cluster" else str(error)
+except (OSError, RuntimeError, AttributeError) as error:  # it was built for another torch
+    radius_graph, WHY_TWIN = None, " ".join(str(error).split())
 
 HAS_TORCH_CLUSTER = radius_graph is not None
 

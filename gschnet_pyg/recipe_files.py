@@ -205,7 +205,7 @@ def _follow(place: Sequence[str], model: type[BaseModel]) -> tuple[list[str], di
         if candidates or not path:
             path.append(part)
         siblings = candidates or siblings
-        candidates = _sections(fields[part].annotation) if part in fields else []
+        candidates = sections(fields[part].annotation) if part in fields else []
     return path, {name: field.description or "" for section in siblings for name, field in section.model_fields.items()}
 
 
@@ -214,11 +214,11 @@ def _tag(model: type[BaseModel]) -> str | None:
     return get_args(kind.annotation)[0] if kind is not None else None
 
 
-def _sections(annotation: Any) -> list[type[BaseModel]]:
+def sections(annotation: Any) -> list[type[BaseModel]]:
     """Sections that an annotation admits."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    return [section for argument in get_args(annotation) for section in _sections(argument)]
+    return [section for argument in get_args(annotation) for section in sections(argument)]
 
 
 class _StrictLoader(yaml.SafeLoader):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import pickle
 import secrets
 import socket
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
@@ -185,12 +187,26 @@ class RunDirectory:
             ) from None
         return model.eval()
 
-    def export(self, model: GSchNet) -> None:
-        """Write the trained model."""
+    def export(self, model: GSchNet, converted_from: Mapping[str, str] | None = None) -> None:
+        """Write the trained model, and the file that it was converted from, if it was."""
         from gschnet_pyg.model.storage import save_model
 
         with replace_file(self.model_file) as temporary:
-            save_model(temporary, model)
+            save_model(temporary, model, converted_from)
+
+    def conversion(self) -> dict[str, str] | None:
+        """The file that the model was converted from, its SHA-256, and by which version; none if it was trained here.
+
+        A file that cannot be read is the concern of those who need the model.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(self.model_file, framework="np") as file:
+                origin = json.loads((file.metadata() or {}).get("converted_from", "null"))
+        except (SafetensorError, OSError, json.JSONDecodeError):
+            return None
+        return dict(origin) if origin else None
 
     def model(self) -> GSchNet:
         """The trained model; while training has not come to its end, that of the best checkpoint.
@@ -201,7 +217,11 @@ class RunDirectory:
         from gschnet_pyg.model.storage import load_model
 
         if not self.path.is_dir():
-            raise ModelError(f"{self.path}: no such run directory")
+            parent = self.path.parent
+            others = [path.name for path in parent.iterdir() if path.is_dir()] if parent.is_dir() else []
+            near = difflib.get_close_matches(self.path.name, others, n=1)
+            hint = f"; did you mean '{parent / near[0]}'?" if near else ""
+            raise ModelError(f"{self.path}: no such run directory{hint}")
         if self.model_file.is_file():
             return load_model(self.model_file)
         self.recipe()  # says what is wrong with a folder that is no run's

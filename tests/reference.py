@@ -10,6 +10,7 @@ import torch
 
 from gschnet_pyg.contracts import Cutoffs, PlacementSteps, Trajectory, Vocabulary
 from gschnet_pyg.model.conditions import CompositionCondition, Mixing, ScalarCondition
+from gschnet_pyg.model.conversion import read_established
 from gschnet_pyg.model.embeddings import ConditionEmbedding
 from gschnet_pyg.model.gschnet import GSchNet, ModelSettings
 from gschnet_pyg.neighbors import neighbors
@@ -79,7 +80,7 @@ class ReferenceCase:
         )
         conditions = ConditionEmbedding(CONDITIONS, Mixing(2, 24)) if self.is_conditional else None
         model = GSchNet(VOCABULARY, self.cutoffs, settings, conditions)
-        model.load_state_dict(translate(self.weights))
+        model.load_state_dict(dict(read_established(self.weights).weights))
         return model.eval()
 
 
@@ -89,42 +90,3 @@ def read_case(folder: Path, name: str) -> ReferenceCase:
     with np.load(folder / "reference" / f"{name}_weights.npz") as file:
         weights = {key: torch.as_tensor(value) for key, value in file.items()}
     return ReferenceCase(name, arrays, weights)
-
-
-def translate(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Parameter names of the established implementation -> ours."""
-    node_types = [*VOCABULARY.atom_types, VOCABULARY.origin, VOCABULARY.focus]
-    ours = {
-        "schnet.embedding.weight": weights["representation.embedding.weight"][node_types],
-        "next_type_embedding.weight": weights["next_type_embedding.weight"][list(VOCABULARY.atom_types)],
-    }
-    renamed = {"in2f": "into_filters", "filter_network": "filter_net", "f2out": "out_of_filters"}
-    for key, value in weights.items():
-        parts = key.split(".")
-        if parts[:2] == ["representation", "interactions"]:
-            block, part, *rest = parts[2:]
-            # dense layers stand at even places, their activations between them
-            place = [str(2 * int(rest[0])), rest[1]] if len(rest) == 2 else rest
-            ours[".".join(["schnet.blocks", block, renamed[part], *place])] = value
-        elif parts[0] in ("type_prediction_net", "distance_prediction_net"):
-            head = parts[0].replace("prediction_net", "head")
-            ours[f"{head}.{2 * int(parts[1])}.{parts[2]}"] = value
-        elif parts[0] == "conditioning_module":
-            ours.update(_translate_condition(parts[1:], value))
-    return ours
-
-
-def _translate_condition(parts: list[str], value: torch.Tensor) -> dict[str, torch.Tensor]:
-    """One parameter of the conditions; buffers are built anew and have no name of ours."""
-    if parts[0] == "dense_net":
-        return {f"conditions.mix.{2 * int(parts[1])}.{parts[2]}": value}
-    number, *rest = parts[1:]
-    place = f"conditions.embeddings.{number}"
-    match rest:
-        case ["type_embedding", "weight"]:
-            return {f"{place}.types.weight": value[list(VOCABULARY.atom_types)]}
-        case ["dense_net", layer, name]:
-            return {f"{place}.dense.{2 * int(layer)}.{name}": value}
-        case ["n_atoms_embedding_net", "dense_net", layer, name]:
-            return {f"{place}.count.dense.{2 * int(layer)}.{name}": value}
-    return {}

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -110,3 +113,17 @@ def test_three_cutoffs_and_covalent_radii() -> None:
     assert as_set(near.model) == {(0, 1), (0, 2), (1, 2), (0, 3)}
     without_radii = neighbors(z, pos, torch.tensor([0, 4]), Cutoffs(3.1, 1.8, 1.7, covalent_factor=None))
     assert as_set(without_radii.placement) == {(0, 1), (0, 2)}
+
+
+@pytest.mark.parametrize("error", ["OSError('undefined symbol')", "RuntimeError('other CUDA')", "ImportError('no')"])
+def test_the_twin_serves_where_torch_cluster_was_built_for_another_torch(tmp_path: Path, error: str) -> None:
+    """In a process of its own, since the choice is made once."""
+    (tmp_path / "torch_cluster.py").write_text(f"raise {error}")
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "import torch; from gschnet_pyg import neighbors\n"
+        "pairs = neighbors.pairs_within(torch.zeros(3, 3), torch.tensor([0, 3]), 1.0)\n"
+        "print(len(pairs), neighbors.HAS_TORCH_CLUSTER, neighbors.WHY_TWIN)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert found.startswith("3 False ")

@@ -147,6 +147,16 @@ def test_the_file_of_a_split_needs_no_sizes() -> None:
     assert load_recipe("qm9", ["split.file=split.npz"]).split.file == Path("split.npz")
 
 
+def test_hidden_layers_may_each_have_a_width() -> None:
+    head = load_recipe("qm9", ["model.type_head.width=[206, 156, 106, 56]"]).model.type_head
+    assert head.width == (206, 156, 106, 56)
+    with pytest.raises(RecipeError, match="5 layers have 4 hidden ones, but 2 widths are given"):
+        load_recipe("qm9", ["model.type_head.width=[206, 156]"])
+    for wrong, message in (("wide", r"width: .*integer.*'wide'\)$"), ("[206, 0, 3, 4]", r"width\.1: .*greater than 0")):
+        with pytest.raises(RecipeError, match=rf"^qm9: model\.type_head\.{message}"):
+            load_recipe("qm9", [f"model.type_head.width={wrong}"])
+
+
 def test_growth_without_the_origin() -> None:
     growth = load_recipe("qm9", ["growth={origin: false, fragment_share: 1, next_atom: random}"]).growth
     assert (growth.origin, growth.fragment_share, growth.next_atom) == (False, 1.0, "random")

@@ -181,3 +181,11 @@ def test_ids_are_new_and_say_where_they_come_from(monkeypatch: pytest.MonkeyPatc
     assert re.fullmatch(r"a-\d{8}-\d{6}-[0-9a-f]{4}", new_id("a"))
     monkeypatch.setenv("SLURM_JOB_ID", "4711")
     assert new_id("a").startswith("a-4711-")
+
+
+def test_a_misspelt_run_directory_comes_with_the_nearest_one(tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    with pytest.raises(ModelError, match=r"frist: no such run directory; did you mean '.*/first'\?$"):
+        RunDirectory(tmp_path / "frist").model()
+    with pytest.raises(ModelError, match=r"zzz: no such run directory$"):
+        RunDirectory(tmp_path / "zzz").model()

@@ -20,8 +20,17 @@ def model(recipe: Recipe, conditions: Sequence[Condition] = ()) -> GSchNet:
         recipe: sizes.
         conditions: with the ranges that they have in the training data.
     """
+    mixing = Mixing(recipe.mixing.layers, recipe.mixing.width, recipe.mixing.scale)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        embedding = ConditionEmbedding(conditions, mixing) if conditions else None
+        return GSchNet(vocabulary(recipe), cutoffs(recipe), model_settings(recipe), embedding)
+
+
+def model_settings(recipe: Recipe) -> ModelSettings:
+    """Sizes of the network."""
     section = recipe.model
-    settings = ModelSettings(
+    return ModelSettings(
         n_features=section.features,
         n_interactions=section.interactions,
         n_gaussians=section.gaussians,
@@ -36,8 +45,3 @@ def model(recipe: Recipe, conditions: Sequence[Condition] = ()) -> GSchNet:
         has_origin=recipe.growth.origin,
         needs_fragment=recipe.growth.fragment_share is not None,
     )
-    mixing = Mixing(recipe.mixing.layers, recipe.mixing.width, recipe.mixing.scale)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(recipe.seed)
-        embedding = ConditionEmbedding(conditions, mixing) if conditions else None
-        return GSchNet(vocabulary(recipe), cutoffs(recipe), settings, embedding)

@@ -1,5 +1,5 @@
 """Command line: parse, call the verbs, print. Heavy imports wait until a command needs them."""
 
-from gschnet_pyg.cli.app import app, main
+from gschnet_pyg.cli.entry import main
 
-__all__ = ["app", "main"]
+__all__ = ["main"]

@@ -1,5 +1,5 @@
 """``python -m gschnet_pyg.cli``."""
 
-from gschnet_pyg.cli.app import main
+from gschnet_pyg.cli.entry import main
 
 main()

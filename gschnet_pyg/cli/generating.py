@@ -5,17 +5,29 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import yaml
 
-from gschnet_pyg.cli.options import Overrides
+from gschnet_pyg.cli import completion
+from gschnet_pyg.cli.options import Json, Overrides, Quiet
+from gschnet_pyg.cli.output import Output, talking
 from gschnet_pyg.errors import RecipeError
+
+if TYPE_CHECKING:
+    from gschnet_pyg.recipe import GenerationRecipe
+    from gschnet_pyg.run import GenerationResult
 
 
 def generate(
-    source: Annotated[str, typer.Argument(metavar="RUN_DIR|RECIPE", help="run directory, or a generation recipe")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN_DIR|RECIPE",
+            help="run directory, or a generation recipe",
+            autocompletion=completion.generation_sources,
+        ),
+    ],
     overrides: Overrides = None,
     n_molecules: Annotated[
         int | None, typer.Option("-n", "--n-molecules", help="Molecules to attempt, over all targets.")
@@ -26,6 +38,7 @@ def generate(
             "-c",
             "--condition",
             metavar="NAME=VALUE",
+            autocompletion=completion.condition_names,
             help="Target, once for each condition: gap=4.0, composition=C7H10O2, gap=[4, 6]; "
             "the same name again is another target.",
         ),
@@ -34,7 +47,9 @@ def generate(
     max_atoms: Annotated[int | None, typer.Option(help="Abandon molecules that grow beyond it.")] = None,
     temperature: Annotated[float | None, typer.Option(help="Of positions; lower is sharper.")] = None,
     seed: Annotated[int | None, typer.Option(help="Equal seeds give equal molecules.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, ...")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="auto, cpu, cuda, ...", autocompletion=lambda: ["auto", "cpu", "cuda"])
+    ] = None,
     devices: Annotated[str | None, typer.Option(help="Processes, each on a GPU of its own, or auto for all.")] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="ASE database, extxyz or SDF, by suffix.")
@@ -47,13 +62,18 @@ def generate(
         list[int] | None, typer.Option(help="Print the steps of this molecule (from 0), and write them as extxyz.")
     ] = None,
     view: Annotated[bool, typer.Option("--view", help="Open the molecules in ASE's viewer.")] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Generate molecules with a trained model.
 
-    Example: gschnet-pyg generate runs/first -n 1000 --condition gap=4.0 --seed 7 -o molecules.db
+    With --quiet the path of the file is all that is printed.
+
+    Examples:
+        gschnet-pyg generate runs/first -n 1000 --seed 7 -o molecules.db
+        gschnet-pyg generate runs/wanted -n 500 -c composition=C7H10O2 -c "gap=[4, 6]"
+        gschnet-pyg generate runs/first -n 100 temperature=0.05 grid_spacing=0.1
     """
-    from gschnet_pyg import run
-    from gschnet_pyg.recipe import load_generation_recipe
     from gschnet_pyg.recipe_files import shipped_recipes
 
     given: dict[str, Any] = {
@@ -76,26 +96,54 @@ def generate(
     if start is not None:
         overrides = [f"start.path={json.dumps(str(start))}", *(overrides or [])]
     targets = {name: found[0] if len(found) == 1 else found for name, found in _targets(condition or []).items()}
-    recipe = load_generation_recipe(source if is_recipe else None, overrides or [], values)
-    recipe = recipe.model_copy(update={"conditions": {**recipe.conditions, **targets}})
-    result = run.generate(recipe, say=typer.echo)
-    if result.rank:  # the first process has the word
-        return
+    nothing = "No molecule was finished, and none is stored; the same command starts anew, with the same molecules."
+    with talking(quiet, as_json, if_interrupted=nothing) as out:
+        from gschnet_pyg import run
+        from gschnet_pyg.recipe import load_generation_recipe
+
+        recipe = load_generation_recipe(source if is_recipe else None, overrides or [], values)
+        recipe = recipe.model_copy(update={"conditions": {**recipe.conditions, **targets}})
+        begin = run.generate
+        out.listen()
+        result = begin(recipe, say=out.say, progress=out.progress)
+        if not result.rank:  # the first process has the word
+            _tell(result, recipe, out)
     if result.interrupted:
-        typer.echo(f"\nInterrupted after {result.requested:,} of {recipe.n_molecules:,} molecules.")
-    typer.echo(
+        more = f"--append -o {result.path} -n {recipe.n_molecules - result.requested} --seed {recipe.seed + 1}"
+        is_database = result.path.suffix == ".db" and result.requested < recipe.n_molecules
+        hint = f" The same command with {more} adds the rest." if is_database else ""
+        raise KeyboardInterrupt(f"{result.requested:,} of {recipe.n_molecules:,} molecules were requested.{hint}")
+
+
+def _tell(result: GenerationResult, recipe: GenerationRecipe, out: Output) -> None:
+    """What has been generated, and what to do next."""
+    out.say(
         f"{result.requested:,} molecules requested, {result.finished:,} finished, {result.abandoned:,} abandoned\n"
         f"The finished ones lie in {result.path}"
     )
     for path in result.traces:
-        typer.echo(f"Steps lie in {path}; look at them with: ase gui {path}")
-    typer.echo(f"Next: gschnet-pyg report {result.path} --reference {recipe.run}")
-    if result.interrupted:
-        raise typer.Exit(130)
+        out.say(f"Steps lie in {path}; look at them with: ase gui {path}")
+    from gschnet_pyg.run_directory import RunDirectory
+
+    # a model that was converted cannot tell what it was trained on
+    known = f" --reference {recipe.run}" if RunDirectory(recipe.run).split_file.is_file() else ""
+    out.say(f"Next: gschnet-pyg report {result.path}{known}")
+    out.result(
+        result.path,
+        path=result.path,
+        run=recipe.run,
+        requested=result.requested,
+        finished=result.finished,
+        abandoned=result.abandoned,
+        interrupted=result.interrupted,
+        traces=result.traces,
+    )
 
 
 def _targets(texts: Sequence[str]) -> dict[str, list[Any]]:
     """``["gap=4", "gap=6"]`` -> ``{"gap": [4, 6]}``; formulas stay text."""
+    import yaml
+
     targets: dict[str, list[Any]] = {}
     for text in texts:
         name, equals, value = text.partition("=")

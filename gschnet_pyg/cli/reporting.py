@@ -10,10 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gschnet_pyg.cli.options import Quiet
+from gschnet_pyg.cli.output import Output, talking
 from gschnet_pyg.errors import DataError
 
 if TYPE_CHECKING:
     from gschnet_pyg.run import Judged
+
+
+STANDARD_OUTPUT = Path("-")
+KEPT = "Verdicts are kept of every file that was judged to its end; the same command goes on from there."
 
 
 class Stereo(StrEnum):
@@ -35,7 +41,10 @@ class Keep(StrEnum):
 
 def report(
     files: Annotated[
-        list[Path], typer.Argument(help="Molecules: ASE database, (ext)xyz, SDF, npz; several are set side by side.")
+        list[Path],
+        typer.Argument(
+            metavar="FILE", help="Molecules: ASE database, (ext)xyz, SDF, npz; several are set side by side."
+        ),
     ],
     reference: Annotated[
         str | None,
@@ -44,7 +53,9 @@ def report(
     split: Annotated[
         Path | None, typer.Option(help="Split of the reference: split.npz (SchNetPack's too), or a run directory.")
     ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the report as JSON too.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the report as JSON too; - for standard output.")
+    ] = None,
     html: Annotated[
         Path | None, typer.Option(help="Write a page with plots and the molecules; it opens without a network.")
     ] = None,
@@ -85,51 +96,66 @@ def report(
     ] = False,
     filtered: Annotated[Path | None, typer.Option(help="Write some of the molecules to a new file.")] = None,
     keep: Annotated[Keep | None, typer.Option(help="Which ones; the valid ones by default.")] = None,
+    quiet: Quiet = False,
 ) -> None:
     """Judge molecules: validity by RDKit, stability by EDM's rules, geometry, chemistry, and targets reached.
 
-    Example: gschnet-pyg report runs/first/generated/1.db --reference runs/first --html report.html
+    Several files, such as those of ten temperatures, are compared.
 
-    Several files, such as those of ten temperatures, are compared: gschnet-pyg report cold.db warm.db --reference demo
+    Examples:
+        gschnet-pyg report runs/first/generated/1.db --reference runs/first --html report.html
+        gschnet-pyg report cold.db warm.db --reference demo
+        gschnet-pyg report molecules.sdf --json - --quiet
     """
-    from rich.console import Console
+    is_json_alone = json_file == STANDARD_OUTPUT
+    with talking(quiet, is_json_alone, if_interrupted=KEPT) as out:
+        outputs = _Outputs(json_file, html, plot, filtered, keep or Keep.valid)
+        inputs = [Path(each) for each in (reference, split) if each is not None]
+        outputs.check(files, inputs, has_reference=reference is not None, says_what=keep is not None)
+        if write_back and (others := [file for file in files if file.suffix.lower() != ".db"]):
+            raise DataError(
+                f"{others[0]}: only an ASE database (.db) can be written back to; write a new one (--filtered)"
+            )
+        from gschnet_pyg import run
+        from gschnet_pyg.validity.checks import ValidityOptions
 
+        out.listen()
+        try:
+            options = ValidityOptions(
+                tuple(charge or (0,)), charged_fragments, radicals, stereo=stereo.value, timeout=timeout
+            )
+        except ValueError as error:
+            raise DataError(str(error)) from None
+        judged = run.judge_files(
+            files,
+            reference,
+            options,
+            split=split,
+            calculator=calculator,
+            measurements=run.Measurements(sample, relax, posebusters),
+            force=force,
+            progress=out.progress,
+        )
+        _show(judged, out)
+        if write_back:
+            for each in judged:
+                each.write_back()
+                out.say(f"Verdicts and SMILES lie in {each.path}")
+        outputs.write(judged, gallery, out)
+
+
+def _show(judged: Sequence[Judged], out: Output) -> None:
+    """The tables of one report, or of several side by side."""
     from gschnet_pyg import run
-    from gschnet_pyg.validity.checks import ValidityOptions
     from gschnet_pyg.validity.comparison_tables import comparison_console, render_comparison
     from gschnet_pyg.validity.report import render
 
-    outputs = _Outputs(json_file, html, plot, filtered, keep or Keep.valid)
-    inputs = [Path(each) for each in (reference, split) if each is not None]
-    outputs.check(files, inputs, has_reference=reference is not None, says_what=keep is not None)
-    if write_back and (others := [file for file in files if file.suffix.lower() != ".db"]):
-        raise DataError(f"{others[0]}: only an ASE database (.db) can be written back to; write a new one (--filtered)")
-    try:
-        options = ValidityOptions(
-            tuple(charge or (0,)), charged_fragments, radicals, stereo=stereo.value, timeout=timeout
-        )
-    except ValueError as error:
-        raise DataError(str(error)) from None
-    judged = run.judge_files(
-        files,
-        reference,
-        options,
-        split=split,
-        calculator=calculator,
-        measurements=run.Measurements(sample, relax, posebusters),
-        force=force,
-    )
     if len(judged) == 1:
-        Console().print(render(judged[0].report))
-    else:
-        names = run.distinct_names(files)
-        reports = {name: each.report for name, each in zip(names, judged, strict=True)}
-        comparison_console(len(reports)).print(render_comparison(reports))
-    if write_back:
-        for each in judged:
-            each.write_back()
-            typer.echo(f"Verdicts and SMILES lie in {each.path}")
-    outputs.write(judged, gallery)
+        out.show(render(judged[0].report))
+        return
+    names = run.distinct_names([each.path for each in judged])
+    reports = {name: each.report for name, each in zip(names, judged, strict=True)}
+    out.show(render_comparison(reports), comparison_console(len(reports)))
 
 
 @dataclass(frozen=True)
@@ -151,7 +177,8 @@ class _Outputs:
             raise DataError(f"{', '.join(map(str, files))}: one of them is named twice; name each file once")
         beside = {Path(f"{file}{more}").resolve() for file in files for more in (".json", ".verdicts.json")}
         taken = given | beside | {file.resolve() for file in inputs}
-        for written in filter(None, (self.json_file, self.html, self.plot, self.filtered)):
+        json_file = None if self.json_file == STANDARD_OUTPUT else self.json_file
+        for written in filter(None, (json_file, self.html, self.plot, self.filtered)):
             if written.is_dir() or not written.absolute().parent.is_dir():
                 raise DataError(f"{written}: cannot be written; name a file in a folder that exists")
             if written.resolve() in taken:
@@ -178,29 +205,33 @@ class _Outputs:
         if self.filtered.exists():
             raise DataError(f"{self.filtered}: exists already; name another output, or remove it")
 
-    def write(self, judged: Sequence[Judged], gallery: int) -> None:
+    def write(self, judged: Sequence[Judged], gallery: int, out: Output) -> None:
         """Write all of them, and say where they lie."""
         from gschnet_pyg import run
-        from gschnet_pyg.validity.report import save_comparison, save_report
+        from gschnet_pyg.validity.report import comparison_to_json, save_comparison, save_report
 
         first = judged[0]
         if self.json_file is not None:
-            if len(judged) == 1:
+            names = run.distinct_names([each.path for each in judged])
+            reports = dict(zip(names, (each.report for each in judged), strict=True))
+            if self.json_file == STANDARD_OUTPUT:
+                out.result(None, **(first.report.to_json() if len(judged) == 1 else comparison_to_json(reports)))
+            elif len(judged) == 1:
                 save_report(first.report, self.json_file)
+                out.say(f"The report lies in {self.json_file}")
             else:
-                names = run.distinct_names([each.path for each in judged])
-                save_comparison(dict(zip(names, (each.report for each in judged), strict=True)), self.json_file)
-            typer.echo(f"The report lies in {self.json_file}")
+                save_comparison(reports, self.json_file)
+                out.say(f"The report lies in {self.json_file}")
         if self.html is not None:
             run.write_html(judged, self.html, gallery=gallery)
-            typer.echo(f"The page lies in {self.html}; open it in a browser")
+            out.say(f"The page lies in {self.html}; open it in a browser")
         if self.filtered is not None:
             count = first.write_filtered(self.filtered, self.keep.value)
-            typer.echo(f"{count:,} {self.keep.value} molecules lie in {self.filtered}")
+            out.say(f"{count:,} {self.keep.value} molecules lie in {self.filtered}")
         if self.plot is not None and any(target.measured for target in first.report.targets):
             from gschnet_pyg.validity.plots import plot_targets
 
             plot_targets(first.report.targets, self.plot)
-            typer.echo(f"The plot lies in {self.plot}")
+            out.say(f"The plot lies in {self.plot}")
         elif self.plot is not None:
-            typer.echo(f"There are no targets that could be measured, so {self.plot} is not written.")
+            out.say(f"There are no targets that could be measured, so {self.plot} is not written.")

@@ -7,9 +7,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ase.data import atomic_numbers
-from ase.formula import Formula
-
 from gschnet_pyg.errors import RecipeError
 
 COMPOSITION, N_ATOMS, N_HEAVY_ATOMS = "composition", "n_atoms", "n_heavy_atoms"
@@ -72,6 +69,9 @@ def _number(text: str, value: str) -> float:
 
 def _formula(text: str, value: str) -> tuple[tuple[str, int], ...]:
     """Number of atoms of each element, sorted by symbol."""
+    from ase.data import atomic_numbers  # takes its time, and few recipes have formulas
+    from ase.formula import Formula
+
     try:
         counts = Formula(value).count()
     except ValueError:

@@ -65,9 +65,9 @@ def said(result: ImportResult) -> list[str]:
     repeated = sum(each.repeated for each in result.embedded)
     open_stereo = sum(each.open_stereo for each in result.embedded)
     if repeated:
-        lines.append(f"note: molecules that come again in their list, and were kept: {repeated:,}")
+        lines.append(f"Note: molecules that come again in their list, and were kept: {repeated:,}")
     if open_stereo:
-        lines.append(f"note: molecules whose SMILES leave stereochemistry open, which the seed chose: {open_stereo:,}")
+        lines.append(f"Note: molecules whose SMILES leave stereochemistry open, which the seed chose: {open_stereo:,}")
     if result.failures:
         lines.append(f"{len(result.failures):,} SMILES have no coordinates; {result.failures_file} lists them:")
         lines += [f"  {count:6,}  {FAILURES[reason]}" for reason, count in counted(result.failures).items()]

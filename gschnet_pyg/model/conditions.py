@@ -96,6 +96,13 @@ class VectorCondition(Condition):
         """Number of components."""
         return self.size
 
+    @property
+    def hidden_widths(self) -> tuple[int, ...]:
+        """Widths of the hidden layers."""
+        if self.hidden is not None:
+            return (self.hidden,) * (self.layers - 1)
+        return tuple(max(self.width, self.size // 2 ** (layer + 1)) for layer in range(self.layers - 1))
+
 
 @dataclass(frozen=True, kw_only=True)
 class CompositionCondition(Condition):

@@ -74,12 +74,7 @@ class VectorEmbedding(nn.Module):
 
     def __init__(self, condition: VectorCondition) -> None:
         super().__init__()
-        n_hidden = condition.layers - 1
-        if condition.hidden is not None:
-            hidden = [condition.hidden] * n_hidden
-        else:
-            hidden = [max(condition.width, condition.size // 2 ** (layer + 1)) for layer in range(n_hidden)]
-        self.dense = dense_layers([condition.size, *hidden, condition.width])
+        self.dense = dense_layers([condition.size, *condition.hidden_widths, condition.width])
 
     def forward(self, values: Tensor) -> Tensor:
         """``[n_molecules, size] -> [n_molecules, width]``."""

@@ -24,7 +24,7 @@ class ModelSettings:
         n_interactions: number of interaction blocks.
         n_gaussians: size of the distance expansion.
         shared_interactions: all interaction blocks use the same weights.
-        type_layers, type_width: dense layers of the type head and their width.
+        type_layers, type_width: dense layers of the type head, and the width of its hidden ones or of each of them.
         distance_layers, distance_width: the same of the distance head.
         average_types: average the type distributions of the predictors in place of their product.
         max_distance, n_distance_bins: distance bins; none derives them from the cutoffs.
@@ -37,9 +37,9 @@ class ModelSettings:
     n_gaussians: int = 25
     shared_interactions: bool = False
     type_layers: int = 5
-    type_width: int = 256
+    type_width: int | tuple[int, ...] = 256
     distance_layers: int = 5
-    distance_width: int = 256
+    distance_width: int | tuple[int, ...] = 256
     average_types: bool = False
     max_distance: float | None = None
     n_distance_bins: int | None = None

@@ -56,9 +56,16 @@ def dense(n_in: int, n_out: int, bias: bool = True) -> nn.Linear:
     return layer
 
 
-def dense_stack(n_in: int, width: int, n_out: int, n_layers: int) -> nn.Sequential:
-    """``n_layers`` dense layers, shifted softplus between them."""
-    return dense_layers([n_in, *[width] * (n_layers - 1), n_out])
+def dense_stack(n_in: int, width: int | Sequence[int], n_out: int, n_layers: int) -> nn.Sequential:
+    """``n_layers`` dense layers, shifted softplus between them; all hidden ones are of one width, or each of its own.
+
+    Raises:
+        ValueError: if the widths are not one for each hidden layer.
+    """
+    hidden = [width] * (n_layers - 1) if isinstance(width, int) else list(width)
+    if len(hidden) != n_layers - 1:
+        raise ValueError(f"{n_layers} layers have {n_layers - 1} hidden ones, not {len(hidden)}")
+    return dense_layers([n_in, *hidden, n_out])
 
 
 def dense_layers(sizes: Sequence[int]) -> nn.Sequential:

@@ -20,15 +20,19 @@ from gschnet_pyg.model.gschnet import GSchNet, ModelSettings
 FORMAT = 1
 
 
-def save_model(path: Path, model: GSchNet) -> None:
+def save_model(path: Path, model: GSchNet, converted_from: Mapping[str, str] | None = None) -> None:
     """Write the weights and what is needed to build the model again.
 
     Args:
         path: ``.safetensors``; written as given, so hand in a temporary name where the file must be whole.
         model: with or without conditions.
+        converted_from: the file of another implementation that the weights come from; kept beside them.
     """
     weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    path.write_bytes(save(weights, metadata={"gschnet_pyg": json.dumps(describe_model(model))}))
+    metadata = {"gschnet_pyg": json.dumps(describe_model(model))}
+    if converted_from is not None:
+        metadata["converted_from"] = json.dumps(dict(converted_from))
+    path.write_bytes(save(weights, metadata=metadata))
 
 
 def load_model(path: Path) -> GSchNet:
@@ -87,6 +91,11 @@ def build_model(description: Mapping[str, Any]) -> GSchNet:
     return GSchNet(
         Vocabulary(**vocabulary),
         Cutoffs(**description["cutoffs"]),
-        ModelSettings(**description["settings"]),
+        ModelSettings(**{name: _as_tuple(value) for name, value in description["settings"].items()}),
         conditions,
     )
+
+
+def _as_tuple(value: Any) -> Any:
+    """JSON knows lists alone."""
+    return tuple(value) if isinstance(value, list) else value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Discriminator, Field, PositiveFloat, PositiveInt, Tag, model_validator
 
 from gschnet_pyg.recipe_sections.base import PositiveShare, PropertyName, Section
 
@@ -59,11 +59,27 @@ class GrowthSettings(Section):
         return self
 
 
+def _one_or_each(width: object) -> str:
+    return "each" if isinstance(width, (list, tuple)) else "one"
+
+
 class HeadSettings(Section):
     """A stack of dense layers."""
 
     layers: PositiveInt = 5
-    width: PositiveInt = 256
+    width: Annotated[
+        Annotated[PositiveInt, Tag("one")] | Annotated[tuple[PositiveInt, ...], Tag("each")],
+        Discriminator(_one_or_each),  # so that an error speaks of what was meant
+    ] = 256
+    """Of the hidden layers: one number, or one for each, such as [206, 156, 106, 56]."""
+
+    @model_validator(mode="after")
+    def _one_for_each(self) -> HeadSettings:
+        if not isinstance(self.width, int) and len(self.width) != self.layers - 1:
+            raise ValueError(
+                f"{self.layers} layers have {self.layers - 1} hidden ones, but {len(self.width)} widths are given"
+            )
+        return self
 
 
 class ModelSection(Section):

@@ -1,4 +1,4 @@
-"""The verbs: train, generate, report. The command line and notebooks call these.
+"""The verbs: train, generate, report, convert. The command line and notebooks call these.
 
 Each is imported when it is first asked for: a report needs neither Lightning nor torch, which take seconds.
 """
@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gschnet_pyg.run.converting import ConversionResult, convert
     from gschnet_pyg.run.generation import GenerationResult, generate
     from gschnet_pyg.run.judged import Judged, distinct_names, write_html
     from gschnet_pyg.run.measuring import Measurements
@@ -17,10 +18,12 @@ if TYPE_CHECKING:
     from gschnet_pyg.run.training import TrainingResult, train
 
 __all__ = [
+    "ConversionResult",
     "GenerationResult",
     "Judged",
     "Measurements",
     "TrainingResult",
+    "convert",
     "distinct_names",
     "generate",
     "judge",
@@ -32,6 +35,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "converting": ("ConversionResult", "convert"),
     "generation": ("GenerationResult", "generate"),
     "judged": ("Judged", "distinct_names", "write_html"),
     "measuring": ("Measurements",),

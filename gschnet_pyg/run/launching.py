@@ -50,7 +50,7 @@ def in_processes(verb: str, recipe: Section, layout: Layout, say: Callable[[str]
         What the verb gives back in the first process.
 
     Raises:
-        KeyboardInterrupt: if the first process was interrupted and the verb does not catch that.
+        KeyboardInterrupt: as the verb, if the first process was interrupted.
         RuntimeError: if a process has failed unexpectedly, with its traceback.
         GschnetError: as the verb, and if a process was killed.
     """
@@ -78,7 +78,7 @@ def _result(peers: Sequence[_Peer], say: Callable[[str], None]) -> Any:
             elif kind == "crash":
                 raise RuntimeError(f"a process has failed:\n{content}")
             elif kind == "interrupted" and connection is first:
-                raise KeyboardInterrupt
+                raise KeyboardInterrupt(*content)
             else:
                 open_.discard(connection)
                 result = content if connection is first else result

@@ -29,8 +29,8 @@ def main() -> None:
         threading.Thread(target=_end_with_the_starter, args=(connection,), daemon=True).start()
         connection.send(("result", _verbs()[verb](recipe, say=lambda line: connection.send(("line", line)), **options)))
         code = 0
-    except KeyboardInterrupt:
-        connection.send(("interrupted", None))
+    except KeyboardInterrupt as interrupt:
+        connection.send(("interrupted", interrupt.args))
     except (GschnetError, OSError) as error:
         connection.send(("error", error))
     except BaseException:

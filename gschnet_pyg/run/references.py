@@ -15,6 +15,7 @@ from gschnet_pyg.data.connectivity import connected
 from gschnet_pyg.data.dataset import MoleculeDataset
 from gschnet_pyg.data.sources import DEMO, open_dataset
 from gschnet_pyg.data.splits import Split, load_split, read_split
+from gschnet_pyg.errors import ModelError
 from gschnet_pyg.run_directory import RunDirectory
 from gschnet_pyg.validity.checks import ValidityOptions
 from gschnet_pyg.validity.reference import Reference, judge_reference
@@ -63,6 +64,11 @@ def open_reference(
     else:
         directory = RunDirectory(Path(name))
         recipe = directory.recipe()
+        if split is None and (origin := directory.conversion()) is not None:
+            raise ModelError(
+                f"{name}: its model was converted from {origin['file']}, so nobody knows which molecules it has seen; "
+                "name the split.npz of its training with --split, or a file of molecules as the reference"
+            )
         here = recipe.run.model_copy(update={"data_work_directory": None})  # that was of the machine that trained
         molecules = dataset(recipe.model_copy(update={"run": here}))
         if split is None:

@@ -6,23 +6,23 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from gschnet_pyg.build.conditions import Prepared, prepare
 from gschnet_pyg.build.data import datamodule
+from gschnet_pyg.build.paths import with_absolute_paths
 from gschnet_pyg.build.processes import training_layout
 from gschnet_pyg.build.properties import open_source
 from gschnet_pyg.build.sampling import sampling_starts
 from gschnet_pyg.build.training import check_accelerator, trainer, training_module
 from gschnet_pyg.data.splits import check_values, save_split
 from gschnet_pyg.data.staging import staged_arrays
+from gschnet_pyg.errors import ModelError
 from gschnet_pyg.model.conditions import CompositionCondition, Condition, ScalarCondition
 from gschnet_pyg.model.gschnet import GSchNet
 from gschnet_pyg.processes import Processes
 from gschnet_pyg.recipe import Recipe
-from gschnet_pyg.recipe_sections.data import FileData
 from gschnet_pyg.recipe_sections.training import BEST, LAST
 from gschnet_pyg.run.launching import in_processes
 from gschnet_pyg.run.processes import joined, must_start_others, quiet_lightning
@@ -69,6 +69,7 @@ def train(recipe: Recipe, say: Say = print) -> TrainingResult:
 
     Raises:
         GschnetError: if the recipe, the data or the stored run cannot be used, or the loss is no number any more.
+        KeyboardInterrupt: saying how to go on, once the training has begun.
     """
     check_accelerator(recipe)
     layout = training_layout(recipe)
@@ -85,10 +86,15 @@ def _be_silent(line: str) -> None:
 
 def _train(recipe: Recipe, say: Say, processes: Processes) -> TrainingResult:
     """The part of a run that every process has in it; the first one writes all files."""
-    recipe = _with_absolute_paths(recipe)
+    recipe = with_absolute_paths(recipe)
     if not processes.is_first:  # everything is converted, computed and stored when it goes on
         recipe = processes.shared(recipe)
     directory = RunDirectory.of(recipe)
+    if (origin := directory.conversion()) is not None:
+        raise ModelError(
+            f"{directory.path}: holds a model that was converted from {origin['file']}, which a training would "
+            "replace; give the run another id"
+        )
     recipe = directory.continued(recipe)
     # under the id that was made up, the stored recipe resumes this run
     recipe = recipe.model_copy(update={"run": recipe.run.model_copy(update={"id": directory.path.name})})
@@ -141,8 +147,8 @@ def _fit(
             loop.fit(module, batches, ckpt_path=checkpoint, weights_only=True)
         except (KeyboardInterrupt, SystemExit):  # Lightning turns the one into the other, and ignores the next
             signal.signal(signal.SIGINT, on_interrupt)
-            say(f"\nInterrupted. The same command with run.id={directory.path.name} goes on where it stopped.")
-            raise KeyboardInterrupt from None
+            hint = f"The same command with run.id={directory.path.name} goes on where it stopped."
+            raise KeyboardInterrupt(hint) from None
         module.model = directory.best_model()
         tested = loop.test(module, batches, verbose=False)[0] if len(prepared.parts.test) else {}
     picked_by, found = _picked(directory)
@@ -205,21 +211,6 @@ def _describe_gaussians(condition: ScalarCondition) -> str:
         f"{low:.6g} to {high:.6g}{unit} in training; Gaussians from {condition.minimum:.6g} to "
         f"{condition.maximum:.6g}, {condition.spacing:.6g} apart"
     )
-
-
-def _with_absolute_paths(recipe: Recipe) -> Recipe:
-    """Paths to the data made absolute, so that the stored recipe means the same from anywhere."""
-    changes: dict[str, Any] = {}
-    data = recipe.data
-    if isinstance(data, FileData):
-        changes["data"] = data.model_copy(update={"path": data.path.absolute()})
-    elif hasattr(data, "directory"):
-        changes["data"] = data.model_copy(update={"directory": data.directory.absolute()})
-    if recipe.split.file is not None:
-        changes["split"] = recipe.split.model_copy(update={"file": recipe.split.file.absolute()})
-    if recipe.run.cache_directory is not None:
-        changes["run"] = recipe.run.model_copy(update={"cache_directory": recipe.run.cache_directory.absolute()})
-    return recipe.model_copy(update=changes)
 
 
 def _picked(directory: RunDirectory) -> tuple[str, dict[str, float]]:

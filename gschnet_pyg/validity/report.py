@@ -35,7 +35,12 @@ def save_report(report: ValidityReport, path: Path) -> None:
 
 def save_comparison(reports: Mapping[str, ValidityReport], path: Path) -> None:
     """Write the JSON of several reports by the name of their file, ``{"format": 1, "reports": {name: report}}``."""
-    _save({"format": _FORMAT, "reports": {name: report.to_json() for name, report in reports.items()}}, path)
+    _save(comparison_to_json(reports), path)
+
+
+def comparison_to_json(reports: Mapping[str, ValidityReport]) -> dict[str, Any]:
+    """Content of what :func:`save_comparison` writes."""
+    return {"format": _FORMAT, "reports": {name: report.to_json() for name, report in reports.items()}}
 
 
 def _save(content: Any, path: Path) -> None:

@@ -107,7 +107,7 @@ def test_an_interrupted_generation_keeps_what_is_finished(
     monkeypatch.setattr("gschnet_pyg.run.generation.generate_attempts", interrupted)
     outcome = command("generate", directory, "-n", 10, "-o", "some.db")
     assert outcome.code == 130
-    assert "Interrupted after 3 of 10 molecules" in outcome.out
+    assert outcome.err.startswith("Interrupted. 3 of 10 molecules were requested. The same command with --append")
     assert len(open_dataset("some.db")) == 2
     assert run.stored_counts(Path("some.db")) == {"requested": 3, "finished": 2}
 
@@ -218,4 +218,4 @@ def test_help_imports_nothing_heavy() -> None:
 def test_version_and_help(command: Command) -> None:
     assert command("--version").out.startswith("gschnet-pyg ")
     for verb in ("train", "generate", "report"):
-        assert "Example: gschnet-pyg" in command(verb, "--help").out
+        assert "Examples:\n  gschnet-pyg" in command(verb, "--help").out

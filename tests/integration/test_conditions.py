@@ -104,13 +104,13 @@ def test_bad_targets_are_refused_before_any_work(
 
 def test_far_targets_warn(command: Command, conditioned: Path) -> None:
     few = ("-n", 1, "--max-atoms", 2)
-    assert "far outside" not in command("generate", conditioned, *few, *TARGETS, "-o", "near.db").out
+    assert "far outside" not in command("generate", conditioned, *few, *TARGETS, "-o", "near.db").err
     far = ("-c", "gap=60", "-c", "composition=C30H62", "-c", "relative_atomic_energy=0")
     outcome = command("generate", conditioned, *few, *far, "-o", "far.db")
     assert outcome.code == 0
-    assert "Warning: gap = 60 eV lies far outside the training molecules" in outcome.out
-    assert "composition = C30H62 lies far outside" in outcome.out
-    assert "relative_atomic_energy" not in outcome.out
+    assert "Warning: gap = 60 eV lies far outside the training molecules" in outcome.err
+    assert "composition = C30H62 lies far outside" in outcome.err
+    assert "relative_atomic_energy" not in outcome.err
 
 
 def test_targets_that_are_larger_than_molecules_may_become_warn(command: Command, conditioned: Path) -> None:
@@ -119,13 +119,13 @@ def test_targets_that_are_larger_than_molecules_may_become_warn(command: Command
         outcome = command("generate", conditioned, "-n", 1, "--max-atoms", n_atoms, *TARGETS)
         assert outcome.code == 0, outcome.err
         expected = f"Warning: composition asks for molecules of 9 atoms, but they may have {n_atoms} at most; raise max"
-        assert (expected in outcome.out) == is_warned
+        assert (expected in outcome.err) == is_warned
 
 
 def test_more_targets_than_molecules_warn(command: Command, conditioned: Path) -> None:
     targets = ("-c", "gap={from: 4, to: 8, steps: 5}", *TARGETS[2:])
     outcome = command("generate", conditioned, "-n", 3, "--max-atoms", 2, *targets)
-    assert "Warning: 5 targets and substructures are asked for, but only 3 molecules" in outcome.out
+    assert "Warning: 5 targets and substructures are asked for, but only 3 molecules" in outcome.err
 
 
 def test_another_target_gives_other_molecules(command: Command, conditioned: Path) -> None:

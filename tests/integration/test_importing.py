@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import ase.io
@@ -90,6 +91,20 @@ def test_smiles_become_molecules_to_train_on(command: Command) -> None:
     trained = command("train", "qm9_fast", "data.kind=file", "data.path=mine.db", "run.id=mine",
                       "training.max_steps=2", *NO_WORKERS, *TINY, split)  # fmt: skip
     assert trained.code == 0, trained.err
+
+
+def test_programs_read_what_was_embedded(command: Command) -> None:
+    Path("list.smi").write_text("CCO\nOCC\nC(C\n")
+    outcome = command("data", "import", "list.smi", "-o", "mine.db", "--conformers", 1, "--json")
+    assert json.loads(outcome.out) | {"failures_file": None} == {
+        "path": "mine.db",
+        "molecules": 2,
+        "files": 1,
+        "failures": {"unreadable": 1},
+        "failures_file": None,
+    }
+    Path("mine.db").unlink()
+    assert command("data", "import", "list.smi", "-o", "mine.db", "--conformers", 1, "--quiet").out == "mine.db\n"
 
 
 def test_smiles_that_cannot_be_used(command: Command) -> None:

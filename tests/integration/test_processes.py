@@ -127,7 +127,7 @@ def test_an_interrupt_stops_all_processes_in_order(command: Command, measured: P
     watcher.join()
     assert outcome.code == 130
     assert signal.getsignal(signal.SIGINT) is before
-    assert "Interrupted. The same command with run.id=pieces goes on where it stopped." in outcome.out
+    assert "Interrupted. The same command with run.id=pieces goes on where it stopped." in outcome.err
     n_steps = RunDirectory(metrics.parent).read_checkpoint("last")["global_step"]
     assert n_steps > 0
     limit = f"training.max_steps={n_steps + 4}"

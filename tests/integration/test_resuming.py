@@ -83,7 +83,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     outcome = train_again(command, database, *settings, name="pieces")
     assert outcome.code == 130
     assert signal.getsignal(signal.SIGINT) is on_interrupt
-    assert "Interrupted. The same command with run.id=pieces goes on where it stopped." in outcome.out
+    assert "Interrupted. The same command with run.id=pieces goes on where it stopped." in outcome.err
     pieces = train(command, database, *settings, name="pieces")
     last = [RunDirectory(path).read_checkpoint("last") for path in (whole, pieces)]
     assert equal(last[0]["current_model_state"], last[1]["current_model_state"])

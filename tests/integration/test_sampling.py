@@ -163,13 +163,13 @@ def test_another_monitor_starts_the_comparison_anew(command: Command, database: 
     (scripted[:], more) = ([0.2, 0.1], (*CONSTANT, "sampling.every=1", "checkpoint.monitor=valid"))
     outcome = train_again(command, database, *more, "training.max_steps=12")
     assert outcome.code == 0, outcome.err
-    assert "Note: checkpoint.monitor was loss until now; the best weights are picked anew" in outcome.out
+    assert "Note: checkpoint.monitor was loss until now; the best weights are picked anew" in outcome.err
     stored = RunDirectory(Path("runs/first"))
     assert stored.read_checkpoint("best")["global_step"] == 9
     assert losses(stored.path)["picked_by"] == "sampled/valid"
 
     outcome = train_again(command, database, *CONSTANT, "training.max_steps=15")
-    assert "Note: checkpoint.monitor was valid until now" in outcome.out
+    assert "Note: checkpoint.monitor was valid until now" in outcome.err
     assert stored.read_checkpoint("best")["global_step"] == 15
     assert losses(stored.path)["picked_by"] == "validation/loss"
     # nothing is left to be done: the best weights stay what they were picked by
@@ -197,7 +197,7 @@ def test_an_interrupted_sampling_changes_nothing(
     monkeypatch.setattr(sampling, "generate", interrupted)
     outcome = train_again(command, database, *settings, name="pieces")
     assert outcome.code == 130
-    assert "Interrupted. The same command with run.id=pieces goes on where it stopped." in outcome.out
+    assert "Interrupted. The same command with run.id=pieces goes on where it stopped." in outcome.err
     pieces = train(command, database, *settings, name="pieces")
     assert_equal(last_weights(whole), last_weights(pieces))
     taken = list(column(pieces, "sampled/valid"))

@@ -265,7 +265,7 @@ def test_seeds(command: Command, database: Path) -> None:
 
 def test_what_is_said_at_the_start(command: Command, database: Path) -> None:
     outcome = train_again(command, database, SHORT, "cutoffs.model=4")
-    assert "Warning: cutoffs.model is below cutoffs.prediction" in outcome.out
+    assert "Warning: cutoffs.model is below cutoffs.prediction" in outcome.err
     assert "Weights: schnet " in outcome.out
     assert "On the CPU" in outcome.out
     outcome = train_again(command, database, SHORT, "training.model_summary=false", name="quiet")

@@ -143,7 +143,7 @@ def test_every_target_with_every_substructure(command: Command, with_origin: Pat
     arguments = ("-n", 40, "--max-atoms", 7, "start.rows=[1, 2]", "--trace", 0)
     outcome = command("generate", with_origin, "--start", fragments, *arguments, *targets, "-o", "some.db")
     assert outcome.code == 0, outcome.err
-    assert "Warning" not in outcome.out
+    assert "Warning" not in outcome.err
     first = next(line for line in outcome.out.splitlines() if line.startswith("molecule 0"))
     assert "origin" not in first  # two atoms are in place
     combinations = set()

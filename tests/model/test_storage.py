@@ -39,6 +39,14 @@ def test_round_trip(model: GSchNet, tmp_path: Path) -> None:
     torch.testing.assert_close(loaded(steps).type_logp, model.eval()(steps).type_logp)
 
 
+def test_widths_of_single_layers_come_back(model: GSchNet, tmp_path: Path) -> None:
+    settings = ModelSettings(8, 1, 10, type_layers=4, type_width=(12, 9, 6), distance_layers=2, distance_width=(7,))
+    save_model(tmp_path / "model.safetensors", GSchNet(model.vocabulary, model.cutoffs, settings))
+    loaded = load_model(tmp_path / "model.safetensors")
+    assert loaded.settings == settings
+    assert [layer.out_features for layer in loaded.type_head[::2]] == [12, 9, 6, 6]
+
+
 @pytest.fixture
 def conditional(model: GSchNet) -> GSchNet:
     embedding = ConditionEmbedding(CONDITIONS, Mixing(2, 12))
