@@ -65,7 +65,8 @@ bench: setup ## measure speed and memory beside a plain formulation; MODEL=runs/
 		$(if $(DEVICE),--device "$(DEVICE)") $(if $(DATA),--data "$(DATA)") $(if $(CASES),-k "$(CASES)")
 
 notebooks: setup ## run the notebooks from top to bottom, without a network: about half an hour
-	@$(BIN)/python -m pytest -q -m slow tests/notebooks
+	@NOTEBOOKS=build/notebooks $(BIN)/python -m pytest -q -m slow tests/notebooks
+	@echo "With their results, to be opened in a browser: build/notebooks/*.html"
 
 docs: setup ## build the documentation into site/; warnings are errors
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

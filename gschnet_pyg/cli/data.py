@@ -51,25 +51,34 @@ def info(
 
 @data_app.command("import")
 def import_(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="files in any format that can be opened")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE", help="files of molecules, folders of them, or lists of SMILES")
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="ASE database to write.")],
     properties: Annotated[Path | None, typer.Option(help="CSV table with more properties.")] = None,
     key: Annotated[
-        str | None, typer.Option(help="Column that names the molecule: a property, or id for a single file.")
+        str | None,
+        typer.Option(help="Column that names the molecule: a property, id for a single file, or the file's name."),
     ] = None,
     unit: Annotated[list[str] | None, typer.Option(help="Unit of a property in the files: gap=Hartree.")] = None,
     distance_unit: Annotated[str | None, typer.Option(help="Unit of positions in the files.")] = None,
     drop_missing: Annotated[bool, typer.Option(help="Leave out molecules without a row in the table.")] = False,
+    smiles_column: Annotated[str | None, typer.Option(help="Column of the SMILES in .csv and .tsv files.")] = None,
+    conformers: Annotated[
+        int, typer.Option(min=1, help="Embedded for each SMILES; the one of lowest MMFF94 energy is kept.")
+    ] = 10,
+    seed: Annotated[int, typer.Option(help="Of the embedding.")] = 0,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Bring files of molecules, and a table of properties, into one ASE database in Å and eV.
+    """Bring files of molecules or SMILES, and a table of properties, into one ASE database in Å and eV.
 
     With --quiet the path of the database is all that is printed.
 
     Examples:
         gschnet-pyg data import batch1.sdf batch2.sdf -o molecules.db
-        gschnet-pyg data import molecules.xyz -o molecules.db --properties table.csv --key id --unit gap=Hartree
+        gschnet-pyg data import xyz_files/ -o molecules.db --properties table.csv --key file --unit gap=Hartree
+        gschnet-pyg data import list.smi -o molecules.db
     """
     units = {}
     for text in unit or []:
@@ -78,9 +87,11 @@ def import_(
             raise DataError(f"--unit {text!r}: written property=unit, such as gap=Hartree")
         units[name] = value
     with talking(quiet, as_json, if_interrupted=f"{output} was not written; the same command starts anew.") as out:
+        from gschnet_pyg.data.display import said
+        from gschnet_pyg.data.embedded_lists import EmbeddingOptions, counted
         from gschnet_pyg.data.importing import import_files
 
-        count = import_files(
+        result = import_files(
             files,
             output,
             properties_table=properties,
@@ -88,8 +99,17 @@ def import_(
             units=units or None,
             distance_unit=distance_unit,
             missing="drop" if drop_missing else "error",
+            embedding=EmbeddingOptions(column=smiles_column, conformers=conformers, seed=seed),
             progress=out.progress,
         )
-        out.say(f"{count:,} molecules lie in {output}")
+        for line in said(result):
+            out.say(line)
         out.say(f"Next: gschnet-pyg data info {output}")
-        out.result(output, path=output, molecules=count)
+        out.result(
+            output,
+            path=output,
+            molecules=result.molecules,
+            files=result.files,
+            failures=counted(result.failures),
+            failures_file=result.failures_file,
+        )

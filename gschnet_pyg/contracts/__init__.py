@@ -18,7 +18,17 @@ from gschnet_pyg.contracts.distributions import (
     TypedComparison,
 )
 from gschnet_pyg.contracts.geometry import Geometry, PoseChecks, Relaxation
-from gschnet_pyg.contracts.growth import Cutoffs, DistanceBins, Growth, NextAtom, Noise, Trajectory, Vocabulary
+from gschnet_pyg.contracts.growth import (
+    FINISHED,
+    FOCUS,
+    Cutoffs,
+    DistanceBins,
+    Growth,
+    NextAtom,
+    Noise,
+    Trajectory,
+    Vocabulary,
+)
 from gschnet_pyg.contracts.report import ReferenceSummary, ValidityReport, as_json
 from gschnet_pyg.contracts.targets import TargetComparison, TargetGroup
 from gschnet_pyg.contracts.validity import Rate, Verdict
@@ -27,6 +37,8 @@ if TYPE_CHECKING:
     from gschnet_pyg.contracts.steps import PairList, PairTable, PlacementSteps, Prediction
 
 __all__ = [
+    "FINISHED",
+    "FOCUS",
     "Chemistry",
     "Comparison",
     "Cutoffs",

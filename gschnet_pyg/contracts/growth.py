@@ -12,6 +12,9 @@ import numpy as np
 NextAtom = Literal["center", "focus", "random", "index"]
 """Rules by which the next neighbour of the focus is chosen."""
 
+FOCUS, FINISHED = 1, 2
+"""Tags of the focused atom and of finished atoms in the frames of a trace; all others have 0."""
+
 
 @dataclass(frozen=True)
 class Cutoffs:

@@ -41,6 +41,7 @@ class MoleculeArrays:
         unusable: properties that were left out, with the reason.
         distance_unit: unit of ``pos`` the source states itself (readers only).
         smiles: ``[M]`` text, where the source is made from SMILES.
+        names: ``[M]`` text, what the source calls its molecules, where it is a list of SMILES (not kept in caches).
         directory: where the arrays lie, if they are memory-mapped.
     """
 
@@ -54,6 +55,7 @@ class MoleculeArrays:
     unusable: Mapping[str, str] = field(default_factory=dict)
     distance_unit: str | None = None
     smiles: np.ndarray | None = None
+    names: np.ndarray | None = None
     directory: Path | None = None
     fingerprint: str = ""
 
@@ -89,6 +91,7 @@ class MoleculeArrays:
             ids=self.ids[rows],
             properties={name: Property(prop.values[rows], prop.unit) for name, prop in self.properties.items()},
             smiles=None if self.smiles is None else self.smiles[rows],
+            names=None if self.names is None else self.names[rows],
             directory=None,
             fingerprint="",
         )

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import rdkit
-from ase import units
 from rdkit import Chem, RDLogger, rdBase
-from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
+from rdkit.Chem import rdDistGeom
 
 from gschnet_pyg.bonds import PerceptionOptions, canonical_smiles, perceive
 from gschnet_pyg.contracts import Cutoffs
@@ -23,6 +22,7 @@ from gschnet_pyg.data.arrays import Collector, MoleculeArrays
 from gschnet_pyg.data.cache import cached, short_hash, user_cache
 from gschnet_pyg.data.connectivity import connected
 from gschnet_pyg.data.dataset import MoleculeDataset
+from gschnet_pyg.data.embedding import relax
 from gschnet_pyg.data.enumeration import enumerate_smiles
 from gschnet_pyg.data.orbitals import huckel_gap
 from gschnet_pyg.data.readers import bar
@@ -131,24 +131,6 @@ def embed(smiles: str) -> tuple[Chem.Mol, dict[str, float]] | None:
     if (gap := huckel_gap(mol)) is None:
         return None
     return mol, {ENERGY: energy, GAP: gap}
-
-
-def relax(mol: Chem.Mol) -> float | None:
-    """Move a molecule to the next minimum of MMFF94.
-
-    Args:
-        mol: with hydrogens and one conformer, which is changed.
-
-    Returns:
-        The energy there, eV; none if MMFF94 lacks parameters or the search does not converge.
-    """
-    parameters = rdForceFieldHelpers.MMFFGetMoleculeProperties(mol)
-    if parameters is None:
-        return None
-    field = rdForceFieldHelpers.MMFFGetMoleculeForceField(mol, parameters)
-    if field.Minimize(maxIts=5000) != 0:
-        return None
-    return float(field.CalcEnergy() * units.kcal / units.mol)
 
 
 def _perceived_smiles(mol: Chem.Mol) -> str | None:

@@ -1,4 +1,4 @@
-"""A dataset's summary, for a terminal."""
+"""A dataset's summary and what an import has done, for a terminal."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from gschnet_pyg.data.embedded_lists import counted
+from gschnet_pyg.data.embedding import FAILURES
+from gschnet_pyg.data.importing import ImportResult
 from gschnet_pyg.data.summary import DatasetSummary
 
 
@@ -51,3 +54,21 @@ def _notes(summary: DatasetSummary) -> list[Text]:
         notes.append(f"Not among the usual atom types: {foreign}; name all elements in atoms.types of the recipe")
     notes += [f"Property {name} is left out: it {reason}" for name, reason in summary.left_out.items()]
     return [Text(note) for note in notes]
+
+
+def said(result: ImportResult) -> list[str]:
+    """Lines on an import: what was written, and what came of SMILES."""
+    lines = [f"{result.molecules:,} molecules lie in {result.path}"]
+    if result.embedded:
+        n_embedded = sum(len(each.molecules) for each in result.embedded)
+        lines[:0] = [f"{n_embedded:,} of {n_embedded + len(result.failures):,} SMILES were embedded"]
+    repeated = sum(each.repeated for each in result.embedded)
+    open_stereo = sum(each.open_stereo for each in result.embedded)
+    if repeated:
+        lines.append(f"Note: molecules that come again in their list, and were kept: {repeated:,}")
+    if open_stereo:
+        lines.append(f"Note: molecules whose SMILES leave stereochemistry open, which the seed chose: {open_stereo:,}")
+    if result.failures:
+        lines.append(f"{len(result.failures):,} SMILES have no coordinates; {result.failures_file} lists them:")
+        lines += [f"  {count:6,}  {FAILURES[reason]}" for reason, count in counted(result.failures).items()]
+    return lines

@@ -131,7 +131,8 @@ def read_ase_file(path: Path, progress: bool = True) -> MoleculeArrays:
         DataError: if the format is unknown, the file damaged or empty, or a cell periodic.
     """
     collector = Collector(str(path))
-    stream = ase.io.iread(path, index=":", do_not_split_by_at_sign=True)
+    known = "extxyz" if path.suffix.lower() in (".xyz", ".extxyz") else None  # ASE takes longer to guess than to read
+    stream = ase.io.iread(path, index=":", format=known, do_not_split_by_at_sign=True)
     frames = enumerate(bar(stream, f"reading {path.name}", progress))
     record = -1
     while True:

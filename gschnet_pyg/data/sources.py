@@ -13,6 +13,7 @@ from gschnet_pyg.data.dataset import MoleculeDataset
 from gschnet_pyg.data.demo import open_demo
 from gschnet_pyg.data.npz import read_npz
 from gschnet_pyg.data.readers import DATABASE_SUFFIXES, check_file, read_ase_database, read_ase_file, read_sdf
+from gschnet_pyg.data.smiles_lists import is_smiles_list
 from gschnet_pyg.data.staging import read_staged
 from gschnet_pyg.data.units import in_internal_units
 from gschnet_pyg.errors import DataError
@@ -81,11 +82,16 @@ def reader_for(path: Path) -> Callable[[Path, bool], MoleculeArrays]:
     """The reader for a file, by its suffix.
 
     Raises:
-        DataError: if there is no such file, or it is empty.
+        DataError: if there is no such file, it is empty, or a list of SMILES.
     """
     if not path.exists():
         raise DataError(f"{path}: no such file (nor is it the built-in set {DEMO!r})")
     check_file(path)
+    if is_smiles_list(path):
+        raise DataError(
+            f"{path}: molecules without coordinates; embed them first: "
+            f"gschnet-pyg data import {path} -o {path.with_suffix('.db')}"
+        )
     suffix = path.suffix.lower()
     if suffix in DATABASE_SUFFIXES:
         return read_ase_database

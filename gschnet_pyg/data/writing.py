@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import ase.db
 import numpy as np
 from ase import Atoms
+from ase.db.core import str_represents
 from ase.io.extxyz import write_xyz
 from rdkit import Chem
 
@@ -101,8 +102,9 @@ def write_database(
 ) -> int:
     """Write molecules to an ASE database that SchNetPack reads too.
 
-    Numbers go to ``row.data``, text to the key-value pairs, units to the metadata ``_property_unit_dict``; the rows
-    are numbered from 1. The file appears at once when everything is written.
+    Numbers go to ``row.data``, text to the key-value pairs (but to ``row.data`` too if it looks like a number), units
+    to the metadata ``_property_unit_dict``; the rows are numbered from 1. The file appears at once when everything is
+    written.
 
     Args:
         path: ends in ``.db``; an existing file is replaced.
@@ -157,11 +159,18 @@ def _fill(path: Path, rows: Iterable[_Row], metadata: dict[str, Any]) -> int:
     count = 0
     with ase.db.connect(path, type="db", use_lock_file=False) as database:  # type: ignore[no-untyped-call]
         for row in rows:
-            database.write(row.atoms, key_value_pairs=row.text, data=row.numbers)
+            # ASE refuses text that looks like a number, such as a name, among the key-value pairs
+            hidden = {name: text for name, text in row.text.items() if _is_refused(text)}
+            pairs = {name: text for name, text in row.text.items() if name not in hidden}
+            database.write(row.atoms, key_value_pairs=pairs, data={**row.numbers, **hidden})
             units.update({name: "" for name in row.numbers if name not in units})
             count += 1
         database.metadata = {**metadata, "_property_unit_dict": units}
     return count
+
+
+def _is_refused(text: str) -> bool:
+    return any(str_represents(text, kind) for kind in (bool, int, float))  # type: ignore[no-untyped-call]
 
 
 @contextmanager

@@ -78,7 +78,7 @@ def _nvidia_driver() -> str | None:
 
 def processor() -> Check:
     """Cores, and how many of them this process may use."""
-    from gschnet_pyg.validity.pool import available_cores
+    from gschnet_pyg.workers.pool import available_cores
 
     usable, total = available_cores(), os.cpu_count() or 1
     found = f"{usable} cores" if usable == total else f"{usable} of {total} cores"

@@ -8,11 +8,8 @@ import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
 
-from gschnet_pyg.contracts import Vocabulary
+from gschnet_pyg.contracts import FINISHED, FOCUS, Vocabulary
 from gschnet_pyg.generation.sampler import StepView
-
-FOCUS, FINISHED = 1, 2
-"""Tags of the focused atom and of finished atoms in the frames; all others have 0."""
 
 
 class StepTrace:

@@ -15,9 +15,9 @@ from gschnet_pyg.contracts import ValidityReport
 from gschnet_pyg.page.drawing import Drawn, Unsearched, draw
 from gschnet_pyg.page.words import failure_words
 from gschnet_pyg.validity.checks import Molecule
-from gschnet_pyg.validity.pool import Lost, map_in_workers
 from gschnet_pyg.validity.rates import MoleculeClasses
 from gschnet_pyg.validity.samples import sample_rows
+from gschnet_pyg.workers.pool import Lost, map_in_workers
 
 _TIMEOUT = 10.0  # seconds for a drawing
 

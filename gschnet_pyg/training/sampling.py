@@ -24,8 +24,8 @@ from gschnet_pyg.tracking.tracker import OFF, Tracker
 from gschnet_pyg.training.callbacks import AveragedWeights, InterruptTogether
 from gschnet_pyg.validity.checks import ValidityOptions
 from gschnet_pyg.validity.judging import judge_all
-from gschnet_pyg.validity.pool import available_cores
 from gschnet_pyg.validity.rates import edm_rates, rdkit_rates
+from gschnet_pyg.workers.pool import available_cores
 
 _INTERVAL = 1.0
 """Seconds between looks for an interrupt of another process."""

@@ -9,7 +9,8 @@ from ase.calculators.calculator import CalculationFailed, Calculator, all_change
 from rdkit import Chem
 
 from gschnet_pyg.bonds import PerceptionOptions, perceive
-from gschnet_pyg.data.demo import ENERGY, GAP, relax
+from gschnet_pyg.data.demo import ENERGY, GAP
+from gschnet_pyg.data.embedding import relax
 from gschnet_pyg.data.orbitals import huckel_gap
 
 

@@ -22,8 +22,8 @@ from gschnet_pyg.validity.checks import (
     hill_formula,
 )
 from gschnet_pyg.validity.fingerprints import Fingerprints
-from gschnet_pyg.validity.pool import Lost, each_in_workers
 from gschnet_pyg.validity.tally import Tally
+from gschnet_pyg.workers.pool import Lost, each_in_workers
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from gschnet_pyg.contracts import PoseChecks, Rate
 from gschnet_pyg.data.readers import bar
 from gschnet_pyg.errors import DataError
 from gschnet_pyg.validity.checks import Molecule, ValidityOptions
-from gschnet_pyg.validity.pool import Lost, map_in_workers
+from gschnet_pyg.workers.pool import Lost, map_in_workers
 
 
 def require_posebusters() -> str:

@@ -24,10 +24,10 @@ from gschnet_pyg.files import replace_file
 from gschnet_pyg.validity.checks import Molecule, ValidityOptions
 from gschnet_pyg.validity.numbers import RMSD_BIN, STRAIN_BIN, STRAIN_BIN_KCAL, numbers_of
 from gschnet_pyg.validity.pieces import Pieces
-from gschnet_pyg.validity.pool import Lost, map_in_workers
 from gschnet_pyg.validity.reference import FlatMolecules
 from gschnet_pyg.validity.samples import sample_rows
 from gschnet_pyg.validity.strain import MAX_ITERATIONS, Relaxed, perceived_name, relax, superposed_rmsd
+from gschnet_pyg.workers.pool import Lost, map_in_workers
 
 Outcome = Relaxed | str
 """What became of a molecule, or the reason why it was not relaxed."""

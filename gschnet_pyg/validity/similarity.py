@@ -13,10 +13,10 @@ from gschnet_pyg.contracts import Similarity
 from gschnet_pyg.validity.fingerprints import N_BITS, Fingerprints
 from gschnet_pyg.validity.judging import Judgement
 from gschnet_pyg.validity.numbers import SIMILARITY_BIN, numbers_of
-from gschnet_pyg.validity.pool import available_cores
 from gschnet_pyg.validity.rates import MoleculeClasses
 from gschnet_pyg.validity.reference import Reference
 from gschnet_pyg.validity.samples import sample_rows
+from gschnet_pyg.workers.pool import available_cores
 
 MOST_PAIRS = 2_000_000_000
 """Pairs of molecules that are compared at most: 18,000 molecules against QM9, some 5 s on two cores."""

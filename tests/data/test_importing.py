@@ -34,16 +34,16 @@ def table(tmp_path: Path) -> Path:
 
 def test_files_become_one_database(tmp_path, molecules, npz):
     ase.io.write(tmp_path / "b.extxyz", molecules[::-1])
-    assert import_files([npz, tmp_path / "b.extxyz"], tmp_path / "out.db", progress=False) == 8
+    assert import_files([npz, tmp_path / "b.extxyz"], tmp_path / "out.db", progress=False).molecules == 8
     assert_same_molecules(open_dataset(tmp_path / "out.db", progress=False), molecules + molecules[::-1])
 
 
 def test_a_table_is_joined_by_its_key_and_units_converted(tmp_path, molecules, npz, table):
-    count = import_files(
+    result = import_files(
         [npz], tmp_path / "out.db", properties_table=table, key="gdb_index", units={"homo": "Hartree", "mu": "D"},
         progress=False,
     )  # fmt: skip
-    assert count == 4
+    assert result.molecules == 4
     dataset = open_dataset(tmp_path / "out.db", progress=False)
     assert_same_molecules(dataset, molecules)
     np.testing.assert_allclose(
@@ -63,7 +63,7 @@ def test_molecules_without_a_row_are_an_error_or_left_out(tmp_path, npz, table, 
     with pytest.raises(DataError, match=r"a\.npz, record 0: .*table\.csv has no row for it \(2 of 4 molecules"):
         import_files([npz], tmp_path / "out.db", **arguments)
     with caplog.at_level(logging.WARNING):
-        assert import_files([npz], tmp_path / "out.db", missing="drop", **arguments) == 2
+        assert import_files([npz], tmp_path / "out.db", missing="drop", **arguments).molecules == 2
     assert "2 of 4 molecules have no row" in caplog.text
     assert "columns of text are passed over: smiles" in caplog.text
     assert open_dataset(tmp_path / "out.db", progress=False).properties["gdb_index"].values[:, 0].tolist() == [3, 9]
@@ -126,7 +126,7 @@ def test_ids_of_several_files_are_no_key(tmp_path, molecules, key):
     options = {"properties_table": tmp_path / "t.csv", "key": key, "progress": False}
     with pytest.raises(DataError, match=f"joined on '{key}', which starts again in every file; name a property"):
         import_files([tmp_path / "a.xyz", tmp_path / "b.xyz"], tmp_path / "out.db", **options)
-    assert import_files([tmp_path / "a.xyz"], tmp_path / "out.db", **options) == 2
+    assert import_files([tmp_path / "a.xyz"], tmp_path / "out.db", **options).molecules == 2
 
 
 def test_a_property_named_id_tells_the_molecules_of_several_files_apart(tmp_path, molecules):
@@ -170,6 +170,17 @@ def test_tables_may_be_gzipped_and_repeat_rows(tmp_path, table):
     assert read.text == ("smiles",)
 
 
+def test_tables_separated_by_tabs(tmp_path):
+    (tmp_path / "t.tsv").write_text("id\tmu\n1\t2\n")
+    assert read_table(tmp_path / "t.tsv", "id").columns["mu"].tolist() == [2.0]
+
+
+def test_a_key_of_text_where_molecules_have_a_number(tmp_path, npz):
+    (tmp_path / "t.csv").write_text("gdb_index,mu\nseven,1\n")
+    with pytest.raises(DataError, match=r"t\.csv: the key 'gdb_index' must be a number in every row, as in the mol"):
+        import_files([npz], tmp_path / "out.db", properties_table=tmp_path / "t.csv", key="gdb_index", progress=False)
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 def test_tables_of_other_programs(tmp_path, encoding):
     (tmp_path / "t.csv").write_text("id, µ,,\n1,2,0,\n", encoding=encoding)
@@ -184,7 +195,8 @@ def test_tables_of_other_programs(tmp_path, encoding):
         ("id,mu\n", "has no rows"),
         ("id,mu\n1,2\n3\n", "row 2: has 1 cells where the header has 2"),
         ("id,mu\n1,2\n1,3\n", "the key 'id' is 1 in rows that differ"),
-        ("id,mu\na,2\n", "the key 'id' must be a number"),
+        ("id,mu\na,2\n ,3\n", "the key 'id' is empty in 1 rows"),
+        ("id,mu\na,2\na,3\n", "the key 'id' is a in rows that differ"),
         ("id,mu,mu\n1,2,3\n", "has several columns 'mu'"),
         ("no,mu\n1,2\n", "has no column 'id'; there are: no, mu"),
     ],
@@ -197,12 +209,12 @@ def test_tables_that_cannot_be_used(tmp_path, text, message):
 
 @pytest.mark.shared
 def test_the_properties_of_qm9(shared, tmp_path):
-    count = import_files(
+    result = import_files(
         [shared / "data" / "qm9_geometries.npz"], tmp_path / "qm9.db",
         properties_table=shared / "data" / "qm9_properties.csv.gz", key="gdb_index",
         units={"gap": "Hartree"}, missing="drop", progress=False,
     )  # fmt: skip
-    assert count == 13_060
+    assert result.molecules == 13_060
     dataset = open_dataset(tmp_path / "qm9.db", properties=["gap", "gdb_index"], progress=False)
     assert dataset[0].gdb_index.item() == 7
     assert dataset[0].gap.item() == pytest.approx(0.4426 * units.Hartree)

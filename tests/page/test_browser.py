@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,21 +9,14 @@ from typing import Any
 import pytest
 from rdkit import Chem
 
+from gschnet_pyg.page.frames import view_molecules
 from gschnet_pyg.page.writing import write_page
+from tests.molecules import coordinates
 from tests.page.reports import SMILES, entry, molecules
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-OPTIONS = [
-    "--headless", "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--enable-unsafe-swiftshader", "--use-angle=swiftshader",
-]  # fmt: skip
 PATIENCE = 60_000  # milliseconds; machines may be busy
 
 Opened = Callable[..., Any]
-
-
-def required() -> bool:
-    return "CI" in os.environ
 
 
 @pytest.fixture(scope="module")
@@ -36,26 +27,6 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     write_page(one, [entry()], workers=1, progress=False)
     write_page(two, [entry("cold.db"), entry("warm.db", compared=False, full=False)], workers=1, progress=False)
     return one, two
-
-
-@pytest.fixture(scope="module")
-def start() -> Iterator[Any]:
-    """Starts browsers, each with a profile of its own."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ModuleNotFoundError:
-        if required():
-            raise
-        pytest.skip("playwright is not installed")
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        if required():
-            pytest.fail(f"none of {', '.join(BROWSERS)} is installed")
-        pytest.skip("no Chromium is installed")
-    with sync_playwright() as playwright:
-        yield lambda folder, **more: playwright.chromium.launch_persistent_context(
-            str(folder), executable_path=program, args=OPTIONS, offline=True, accept_downloads=True, **more
-        )
 
 
 @pytest.fixture
@@ -283,3 +254,19 @@ def test_without_webgl_the_rest_stays(opened: Opened, pages: tuple[Path, Path]) 
     page.wait_for_selector("#stage-note")
     assert "WebGL" in page.inner_text("#stage-note")
     assert page.locator("#plane svg").is_visible()
+
+
+def test_frames_are_looked_through(opened: Opened, tmp_path: Path) -> None:
+    captions = ["first", "<b>second</b>", "third"]
+    path = view_molecules([coordinates("CCO"), coordinates("O"), coordinates("C")], captions).write(tmp_path / "v.html")
+    page = opened(path, patient=False)
+    page.wait_for_selector("#stage canvas")
+    assert page.locator("#caption").inner_text() == "first"
+    page.locator("#forth").click()
+    assert page.locator("#caption").inner_text() == "<b>second</b>"
+    assert page.locator("#number").inner_text() == "2 of 3"
+    page.locator("#slider").fill("2")
+    assert page.locator("#caption").inner_text() == "third"
+    page.locator("#forth").click()
+    assert page.locator("#number").inner_text() == "3 of 3"
+    assert page.locator("#legend").is_hidden()

@@ -20,7 +20,7 @@ from gschnet_pyg.page import viewer
 from gschnet_pyg.page.records import sampled_rows
 from gschnet_pyg.page.words import FAILURES, interval, percent
 from gschnet_pyg.page.writing import PageEntry, write_page
-from gschnet_pyg.validity.pool import Lost
+from gschnet_pyg.workers.pool import Lost
 from tests.page.reports import SMILES, entry, molecules
 
 HOSTILE = '<script>alert("x")</script> & $x^2$'

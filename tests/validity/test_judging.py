@@ -12,7 +12,7 @@ from gschnet_pyg.bonds import smiles_fingerprint
 from gschnet_pyg.validity.checks import Molecule, Stereo, ValidityOptions, examine, hill_formula
 from gschnet_pyg.validity.judging import Judgement, judge, judge_all
 from gschnet_pyg.validity.metrics import summarise
-from gschnet_pyg.validity.pool import CHUNK
+from gschnet_pyg.workers.pool import CHUNK
 from tests.validity.judgements import judgement_of
 from tests.validity.molecules import DIES, HANGS, embed, examine_with_accidents, line, without
 

@@ -9,8 +9,8 @@ from rdkit.Chem import AllChem
 from scipy.spatial.transform import Rotation
 
 from gschnet_pyg.validity.checks import Molecule, ValidityOptions
-from gschnet_pyg.validity.pool import map_in_workers
 from gschnet_pyg.validity.strain import Relaxed, perceived_name, relax, superposed_rmsd
+from gschnet_pyg.workers.pool import map_in_workers
 from tests.validity.molecules import embed, line, without
 
 OPTIONS = ValidityOptions()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gschnet_pyg.validity import pool
-from gschnet_pyg.validity.pool import CHUNK, Lost, each_in_workers, map_in_workers
+from gschnet_pyg.workers import pool
+from gschnet_pyg.workers.pool import CHUNK, Lost, each_in_workers, map_in_workers
 from tests.validity.molecules import DIES, EATS_MEMORY, HANGS, RAISES, accident
 
 
@@ -126,7 +126,7 @@ def test_workers_do_not_load_torch() -> None:
 def test_a_script_needs_no_main_guard(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
-        "from gschnet_pyg.validity.pool import map_in_workers\n"
+        "from gschnet_pyg.workers.pool import map_in_workers\n"
         "print(list(map_in_workers(abs, [-1, -2], workers=2, timeout=30)))\n"
     )
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=True)

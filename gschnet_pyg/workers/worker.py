@@ -1,4 +1,4 @@
-"""What a worker process runs: ``python -m gschnet_pyg.validity.worker FD``."""
+"""What a worker process runs: ``python -m gschnet_pyg.workers.worker FD``."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ class _Worker:
             "OPENBLAS_NUM_THREADS": "1",
         }
         self.process = Popen(
-            [sys.executable, "-P", "-m", "gschnet_pyg.validity.worker", str(theirs.fileno())],
+            [sys.executable, "-P", "-m", "gschnet_pyg.workers.worker", str(theirs.fileno())],
             pass_fds=(theirs.fileno(),),
             stdin=DEVNULL,
             env=environment,

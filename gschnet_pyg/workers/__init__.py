@@ -1,0 +1,1 @@
+"""Worker processes for work that may hang or crash."""
