@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import netrc
 import os
 import sys
 import tempfile
 from importlib import metadata, util
 from pathlib import Path
-from urllib.parse import urlparse
 
 from gschnet_pyg.doctor.findings import Check
 
@@ -35,25 +33,12 @@ def wandb() -> Check:
     version = metadata.version("wandb")
     if (mode := os.environ.get("WANDB_MODE")) in ("offline", "disabled"):
         return Check("wandb", "ok", f"{version}, {mode} by WANDB_MODE")
-    host = urlparse(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
-    if os.environ.get("WANDB_API_KEY"):
-        return Check("wandb", "ok", f"{version}, key in WANDB_API_KEY for {host}")
-    if _is_logged_in(host):
-        return Check("wandb", "ok", f"{version}, logged in to {host}")
+    from gschnet_pyg.tracking.login import is_logged_in
+
+    if is_logged_in():
+        return Check("wandb", "ok", f"{version}, logged in")
     remedy = "wandb login; without it, logging.wandb=offline works, and wandb sync uploads later"
-    return Check("wandb", "note", f"{version}, not logged in to {host}", remedy)
-
-
-def _is_logged_in(host: str) -> bool:
-    """Whether there is a password for a host where ``wandb login`` leaves it."""
-    for file in filter(None, (os.environ.get("NETRC"), "~/.netrc", "~/_netrc")):
-        path = Path(file).expanduser()
-        try:
-            if path.is_file() and netrc.netrc(path).authenticators(host):
-                return True
-        except (netrc.NetrcParseError, OSError, UnicodeDecodeError):
-            continue  # wandb cannot read it either
-    return False
+    return Check("wandb", "note", f"{version}, not logged in", remedy)
 
 
 def terminal() -> Check:
