@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from gschnet_pyg.cli import completion
+from gschnet_pyg.cli.generating import say_how_to_generate
 from gschnet_pyg.cli.options import Json, Overrides, Quiet
 from gschnet_pyg.cli.output import talking
 
@@ -54,9 +55,7 @@ def convert(
             "Taken from the recipe alone: cutoffs.covalent_factor, growth, names and units of conditions; the weights "
             "do not tell."
         )
-        targets = "".join(f" --condition {name}=VALUE" for name in result.conditions)
-        start = " --start FILE" if result.needs_fragment else ""
-        out.say(f"Next: gschnet-pyg generate {result.directory} -n 1000{targets}{start}")
+        say_how_to_generate(out, result)
         out.result(
             result.directory,
             directory=result.directory,

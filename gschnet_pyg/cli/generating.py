@@ -16,7 +16,7 @@ from gschnet_pyg.errors import RecipeError
 
 if TYPE_CHECKING:
     from gschnet_pyg.recipe import GenerationRecipe
-    from gschnet_pyg.run import GenerationResult
+    from gschnet_pyg.run import ConversionResult, GenerationResult, TrainingResult
 
 
 def generate(
@@ -117,6 +117,13 @@ def generate(
         is_database = result.path.suffix == ".db" and result.requested < recipe.n_molecules
         hint = f" The same command with {more} adds the rest." if is_database else ""
         raise KeyboardInterrupt(f"{result.requested:,} of {recipe.n_molecules:,} molecules were requested.{hint}")
+
+
+def say_how_to_generate(out: Output, result: TrainingResult | ConversionResult) -> None:
+    """What to do next with a model."""
+    targets = "".join(f" --condition {name}=VALUE" for name in result.conditions)
+    start = " --start FILE" if result.needs_fragment else ""
+    out.say(f"Next: gschnet-pyg generate {result.directory} -n 1000{targets}{start}")
 
 
 def _tell(result: GenerationResult, recipe: GenerationRecipe, out: Output) -> None:

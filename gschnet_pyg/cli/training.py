@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from gschnet_pyg.cli import completion
+from gschnet_pyg.cli.generating import say_how_to_generate
 from gschnet_pyg.cli.options import Json, Overrides, Quiet
 from gschnet_pyg.cli.output import talking
 
@@ -48,9 +49,7 @@ def train(
         for name, value in result.losses.items():
             out.say(f"  {name:20s} {value:.4f}")
         out.say(f"\nModel, metrics and recipe lie in {result.directory}")
-        targets = "".join(f" --condition {name}=VALUE" for name in result.conditions)
-        start = " --start FILE" if result.needs_fragment else ""
-        out.say(f"Next: gschnet-pyg generate {result.directory} -n 1000{targets}{start}")
+        say_how_to_generate(out, result)
         out.result(
             result.directory,
             directory=result.directory,

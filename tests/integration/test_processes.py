@@ -16,8 +16,8 @@ import pytest
 
 from gschnet_pyg import run
 from gschnet_pyg.data.arrays import MoleculeArrays
-from gschnet_pyg.model.storage import load_model
 from gschnet_pyg.metric_names import THROUGHPUT
+from gschnet_pyg.model.storage import load_model
 from gschnet_pyg.recipe import load_recipe
 from gschnet_pyg.run_directory import RunDirectory
 from tests.integration.conftest import (
