@@ -22,7 +22,8 @@ OPENING = """# Command line
 `gschnet-pyg --help`, and `--help` after any command, say the same as this page. Overrides `KEY=VALUE` after a recipe
 change [any of its keys](training-recipe.md).
 
-Exit codes: 0 done; 2 bad input, with one line that says what to put right; 130 interrupted, 143 terminated; 1 anything unexpected.
+Exit codes: 0 done; 2 bad input, with one line that says what to put right; 130 interrupted, 143 terminated;
+1 anything unexpected.
 """
 
 

@@ -6,7 +6,6 @@ import os
 import sys
 import tempfile
 from importlib import metadata, util
-from pathlib import Path
 
 from gschnet_pyg.doctor.findings import Check
 
