@@ -142,6 +142,7 @@ class _Worker:
             pass_fds=(theirs.fileno(),),
             stdin=DEVNULL,
             env=environment,
+            process_group=0,  # Ctrl-C is for this process alone, while Python starts there too
         )
         theirs.close()
         self._send(function)

@@ -33,7 +33,8 @@ def test_every_step_as_json_and_in_one_line(command: Command, database: Path) ->
 
 
 def test_data_as_json_and_in_one_line(command: Command, measured: Path) -> None:
-    assert read(command, "data", "import", measured, "-o", "a.db") == {"path": "a.db", "molecules": 32}
+    imported = read(command, "data", "import", measured, "-o", "a.db")
+    assert imported == {"path": "a.db", "molecules": 32, "files": 1, "failures": {}, "failures_file": None}
     assert command("data", "import", measured, "-o", "b.db", "--quiet") == (0, "b.db\n", "")
     summary = read(command, "data", "info", "a.db")
     assert summary["n_molecules"] == 32

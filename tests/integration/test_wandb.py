@@ -181,7 +181,7 @@ def test_a_run_outlives_its_logging(command: Command, database: Path, monkeypatc
         monkeypatch.setattr(wandb.Run, name, fail)
     outcome = train_again(command, database, *NO_WORKERS, *SOME_STEPS, *OFFLINE, SAMPLING)
     assert outcome.code == 0, outcome.err
-    assert outcome.out.count("Warning: wandb: connection reset by peer") == 1
+    assert outcome.err.count("Warning: wandb: connection reset by peer") == 1
     assert Path("runs/first/model.safetensors").is_file()
 
 
