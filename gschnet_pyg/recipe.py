@@ -132,7 +132,7 @@ class GenerationRecipe(Section):
     view: bool = False
     """Open the finished molecules in ASE's viewer."""
     report: bool = False
-    """Judge the file when it is written, as ``gschnet-pyg report`` does."""
+    """Judge the file when it is written, against the molecules of the run where these are at hand."""
     logging: LoggingSection = LoggingSection()
 
 
@@ -173,7 +173,9 @@ def load_generation_recipe(
         raise RecipeError(
             f"{name}: is a recipe for training (it lacks kind: generate); train it, then name its run directory"
         )
-    return _validate(GenerationRecipe, str(name or "settings"), {**override(content, overrides), **(values or {})})
+    return _validate(
+        GenerationRecipe, str(name or "generation recipe"), {**override(content, overrides), **(values or {})}
+    )
 
 
 def check_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe | GenerationRecipe | Sweep:

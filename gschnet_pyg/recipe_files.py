@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from gschnet_pyg.errors import RecipeError
+from gschnet_pyg.recipe_yaml import StrictLoader, parse_value
 
 
 def recipe_folder() -> Path:
@@ -57,6 +58,10 @@ def find_recipe(name: str | Path, beside: Path | None = None) -> Path:
     shipped = shipped_recipes()
     if str(name) in shipped:
         return shipped[str(name)]
+    for suffix in (".yaml", ".yml"):
+        for path in (*([beside / name] if beside else []), Path(name)):
+            if path.with_suffix(suffix).is_file():
+                raise RecipeError(f"{name}: no such file; did you mean {str(Path(name).with_suffix(suffix))!r}?")
     near = [near for said in (str(name), Path(name).stem) for near in difflib.get_close_matches(said, shipped, n=1)]
     hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(shipped)}"
     raise RecipeError(f"{name}: no such file, and no recipe of that name; {hint}")
@@ -88,7 +93,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         RecipeError: naming the file and the line.
     """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=StrictLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
     except OSError as error:
@@ -108,9 +113,9 @@ def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
     for change in overrides:
         key, equals, text = change.partition("=")
         if not equals or not key:
-            raise RecipeError(f"{change!r}: an override is written key=value, such as training.batch_size=10")
+            raise RecipeError(f"{change!r}: an override is written key=value, such as seed=7")
         try:
-            value = yaml.safe_load(text)
+            value = parse_value(text)
         except (yaml.YAMLError, ValueError):  # a date that is none, 2026-99-99, is the latter
             raise RecipeError(f"{change!r}: the value is not readable as YAML") from None
         for part in reversed(key.split(".")):
@@ -169,6 +174,14 @@ def merge(base: Any, change: Any, place: str = "") -> Any:
     return merged
 
 
+_MUST_BE = {
+    **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_parsing", "float_type"), "a number"),
+    **dict.fromkeys(("bool_parsing", "bool_type"), "true or false"),
+}
+"""Plain words for errors of pydantic, by their types."""
+
+
 def explain(where: str, error: ValidationError, model: type[BaseModel]) -> str:
     """All that is wrong with a recipe, in one line."""
     return "; ".join(f"{where}: {line}" for line in _problems(error, model))
@@ -188,6 +201,10 @@ def _problems(error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
             line = f"{key}: missing; {fields.get(path[-1]) or 'give it a value'}"
         elif problem["type"] == "union_tag_not_found":
             line = f"{key}.kind: missing; it says which of several sections this is"
+        elif problem["type"] == "union_tag_invalid":
+            line = _not_one_of(f"{key}.kind", problem["ctx"]["tag"], _tags(problem["ctx"]["expected_tags"]))
+        elif problem["type"] in _MUST_BE:
+            line = f"{key}: must be {_MUST_BE[problem['type']]} (got {problem['input']!r})"
         elif problem["type"] == "tuple_type":
             line = f"{key}: must be a list; give all of it, {key}=[...]"
         else:
@@ -196,6 +213,17 @@ def _problems(error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
         if line not in seen:
             seen.add(line)
             yield line
+
+
+def _not_one_of(key: str, value: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(value, known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"{key}: {value!r} is not one of {', '.join(map(repr, known))}{hint}"
+
+
+def _tags(expected: str) -> list[str]:
+    """``"'a', 'b'"``, as pydantic lists the kinds of sections, -> ``["a", "b"]``."""
+    return [tag.strip().strip("'") for tag in expected.split(",")]
 
 
 def _follow(place: Sequence[str], model: type[BaseModel]) -> tuple[list[str], dict[str, str]]:
@@ -242,14 +270,3 @@ def sections(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [section for argument in get_args(annotation) for section in sections(argument)]
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """Refuses keys that stand twice in one mapping."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", node.start_mark)
-        return super().construct_mapping(node, deep)

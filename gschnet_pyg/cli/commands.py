@@ -13,6 +13,9 @@ from typer.core import TyperCommand, TyperGroup
 
 from gschnet_pyg.cli.entry import Escaped
 
+WHERE_TO = "write --json - for standard output, or name a file"
+"""For those who expect of ``report`` what ``--json`` does elsewhere."""
+
 NARROWEST = 70
 """Columns that a table of options needs."""
 
@@ -119,10 +122,13 @@ def usage_problem(error: BaseException) -> str | None:
         return None
     message = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
     message = f"{message[:1].lower()}{message[1:]}"
-    ctx = getattr(error, "ctx", None)
+    ctx, option = getattr(error, "ctx", None), getattr(error, "option_name", None)
+    lacks_file = option == "--json" and "requires an argument" in message
+    if lacks_file or (ctx is not None and ctx.params.get("json_file") and "missing argument" in message):
+        return f"{message}; {WHERE_TO}"
     if ctx is None:
         return message
-    if (option := getattr(error, "option_name", None)) and "no such option" in message:
+    if option and "no such option" in message:
         known = [name for parameter in ctx.command.get_params(ctx) for name in parameter.opts]
         message = f"no such option: {option}"
         if near := difflib.get_close_matches(option, known, n=1):

@@ -10,7 +10,7 @@ import typer
 
 from gschnet_pyg.cli import completion
 from gschnet_pyg.cli.generating import say_how_to_generate
-from gschnet_pyg.cli.options import Json, Overrides, Quiet
+from gschnet_pyg.cli.options import ConversionOverrides, Json, Quiet
 from gschnet_pyg.cli.output import talking
 
 
@@ -26,7 +26,7 @@ def convert(
             autocompletion=completion.training_recipes,
         ),
     ],
-    overrides: Overrides = None,
+    overrides: ConversionOverrides = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Run directory to write.")] = None,
     quiet: Quiet = False,
     as_json: Json = False,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gschnet_pyg.cli import completion
-from gschnet_pyg.cli.options import Json, Overrides, Quiet
+from gschnet_pyg.cli.options import GenerationOverrides, Json, Quiet
 from gschnet_pyg.cli.output import Output, talking
 from gschnet_pyg.errors import RecipeError
 
@@ -28,7 +28,7 @@ def generate(
             autocompletion=completion.generation_sources,
         ),
     ],
-    overrides: Overrides = None,
+    overrides: GenerationOverrides = None,
     n_molecules: Annotated[
         int | None, typer.Option("-n", "--n-molecules", help="Molecules to attempt, over all targets.")
     ] = None,
@@ -63,7 +63,7 @@ def generate(
     ] = None,
     view: Annotated[bool, typer.Option("--view", help="Open the molecules in ASE's viewer.")] = False,
     report: Annotated[
-        bool, typer.Option("--report", help="Judge them, as `gschnet-pyg report` does without more options.")
+        bool, typer.Option("--report", help="Judge them, as `gschnet-pyg report --reference RUN_DIR` does.")
     ] = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -141,9 +141,12 @@ def _tell(result: GenerationResult, recipe: GenerationRecipe, out: Output) -> No
         out.say(f"Steps lie in {path}; look at them with: ase gui {path}")
     from gschnet_pyg.run_directory import RunDirectory
 
-    # a model that was converted cannot tell what it was trained on
-    known = f" --reference {recipe.run}" if RunDirectory(recipe.run).split_file.is_file() else ""
-    out.say(f"Next: gschnet-pyg report {result.path}{known}")
+    # a model that was converted cannot tell what it was trained on, nor one whose data are gone
+    judged = result.report
+    is_known = RunDirectory(recipe.run).split_file.is_file() if judged is None else judged.reference is not None
+    known = f" --reference {recipe.run}" if is_known else ""
+    page = f" --html {result.path.with_suffix('.html')}" if judged is not None else ""
+    out.say(f"Next: gschnet-pyg report {result.path}{known}{page}")
     out.result(
         result.path,
         path=result.path,
@@ -161,13 +164,15 @@ def _targets(texts: Sequence[str]) -> dict[str, list[Any]]:
     """``["gap=4", "gap=6"]`` -> ``{"gap": [4, 6]}``; formulas stay text."""
     import yaml
 
+    from gschnet_pyg.recipe_yaml import parse_value
+
     targets: dict[str, list[Any]] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name or not value:
             raise RecipeError(f"--condition {text!r}: written NAME=VALUE, such as gap=4.0 or composition=C7H10O2")
         try:
-            parsed = yaml.safe_load(value)
+            parsed = parse_value(value)
         except (yaml.YAMLError, ValueError):  # a SMILES such as [H]C, or what looks like a date
             parsed = value
         targets.setdefault(name, []).append(value if isinstance(parsed, bool) or parsed is None else parsed)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gschnet_pyg.cli.commands import WHERE_TO
 from gschnet_pyg.cli.options import Quiet
 from gschnet_pyg.cli.output import Output, talking
 from gschnet_pyg.errors import DataError
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
 
 STANDARD_OUTPUT = Path("-")
 KEPT = "Verdicts are kept of every file that was judged to its end; the same command goes on from there."
+
+
+def _no_option(path: Path | None) -> Path | None:
+    """Refuse what follows ``--json`` if that was written without a file."""
+    if path is not None and path != STANDARD_OUTPUT and str(path).startswith("-"):
+        raise DataError(f"--json {path}: {WHERE_TO}")
+    return path
 
 
 class Stereo(StrEnum):
@@ -54,7 +62,10 @@ def report(
         Path | None, typer.Option(help="Split of the reference: split.npz (SchNetPack's too), or a run directory.")
     ] = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the report as JSON too; - for standard output.")
+        Path | None,
+        typer.Option(
+            "--json", metavar="FILE|-", callback=_no_option, help="Write the report as JSON too; - for standard output."
+        ),
     ] = None,
     html: Annotated[
         Path | None, typer.Option(help="Write a page with plots and the molecules; it opens without a network.")
@@ -100,7 +111,8 @@ def report(
 ) -> None:
     """Judge molecules: validity by RDKit, stability by EDM's rules, geometry, chemistry, and targets reached.
 
-    Several files, such as those of ten temperatures, are compared.
+    Several files, such as those of ten temperatures, are compared. With --quiet the table is all that is printed, and
+    not even that where a file is written.
 
     Examples:
         gschnet-pyg report runs/first/generated/1.db --reference runs/first --html report.html
@@ -136,7 +148,8 @@ def report(
             force=force,
             progress=out.progress,
         )
-        _show(judged, out)
+        if not (out.quiet and outputs.are_wanted):  # then the files are the essential
+            _show(judged, out)
         if write_back:
             for each in judged:
                 each.write_back()
@@ -167,6 +180,11 @@ class _Outputs:
     plot: Path | None
     filtered: Path | None
     keep: Keep
+
+    @property
+    def are_wanted(self) -> bool:
+        """Whether there are some."""
+        return any((self.json_file, self.html, self.plot, self.filtered))
 
     def check(self, files: Sequence[Path], inputs: Sequence[Path], *, has_reference: bool, says_what: bool) -> None:
         """Refuse what could not be written, before any work is done."""

@@ -125,7 +125,7 @@ def import_files(
 def _report_text(tables: Sequence[SmilesList | PropertiesTable]) -> None:
     for table in tables:
         if table.text:
-            _log.warning("%s: columns of text are passed over: %s", table.path, ", ".join(table.text))
+            _log.warning("Note: %s: columns of text are passed over: %s", table.path, ", ".join(table.text))
 
 
 def _read(

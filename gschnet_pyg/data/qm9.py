@@ -105,6 +105,11 @@ def open_qm9(
     return MoleculeDataset(cached_among(roots, stat_hash(*wanted), key, build), properties)
 
 
+def qm9_is_there(directory: str | Path) -> bool:
+    """Whether the archive lies in the folder, so that nothing large is downloaded."""
+    return (Path(directory) / "qm9.zip").exists()
+
+
 def read_archive(archive: Path, n_molecules: int, progress: bool = True) -> MoleculeArrays:
     """Read ``gdb9.sdf`` and ``gdb9.sdf.csv`` inside a zip file, checked and converted to Å and eV.
 

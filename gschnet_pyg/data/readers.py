@@ -47,7 +47,10 @@ def check_file(path: Path) -> None:
     if not path.exists():
         raise DataError(f"{path}: no such file")
     if not path.is_file():
-        raise DataError(f"{path}: is a folder; name the file of molecules in it")
+        raise DataError(
+            f"{path}: is a folder; name a file of molecules, or bring all in it into one: "
+            f"gschnet-pyg data import {path} -o molecules.db"
+        )
     if not path.stat().st_size:
         raise DataError(f"{path}: is empty; restore it from the original")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import itertools
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,8 @@ Target = dict[str, np.ndarray]
 _FAR = 0.1
 """Share of the range seen in training by which a target may lie outside before a warning."""
 _MAX_TARGETS = 100_000
+_RANGE = re.compile(r"(-?[\d.]*\d)\s*(?::|-|\.\.)\s*(-?[\d.]*\d)(?::[\d.]+)?")
+"""What looks like one to people, and is not read as one: 4:8, 4-8, 4..8."""
 
 
 def parse_targets(requested: Mapping[str, Any], conditions: Sequence[Condition]) -> list[Target]:
@@ -145,6 +148,12 @@ def _number(condition: Condition, value: Any) -> float:
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
+        if ends := _RANGE.fullmatch(value.strip()) if isinstance(value, str) else None:
+            first, last = ends.groups()
+            raise RecipeError(
+                f"conditions.{condition.name}: {value!r} is no number; "
+                f"a range is written {{from: {first}, to: {last}, steps: 5}}"
+            )
         unit = f" in {condition.unit}" if condition.unit else ""
         raise RecipeError(
             f"conditions.{condition.name}: must be a number{unit}, such as {_example(condition)}, got {value!r}"

@@ -34,7 +34,7 @@ from gschnet_pyg.recipe import GenerationRecipe
 from gschnet_pyg.run.launching import in_processes
 from gschnet_pyg.run.output import check_appending, reserved, write_generated
 from gschnet_pyg.run.processes import joined, must_start_others
-from gschnet_pyg.run.reporting import judge
+from gschnet_pyg.run.reporting import judge_generated
 from gschnet_pyg.run.shards import Shard, ShardFolder, shard_folder
 from gschnet_pyg.run.tracking import keep_generated, tracked_generation
 from gschnet_pyg.run_directory import RunDirectory
@@ -149,7 +149,8 @@ def _generate_and_write(recipe: GenerationRecipe, say: Say, progress: bool, proc
             write_generated(output, recipe, molecules, conditions, counts, has_origin=has_origin)
         # the molecules are safe by now, whatever follows
         tracker.log({**counts, "generated/molecules_per_second": len(shard.attempts) / seconds}, step=0)
-        judged = judge(output, progress=progress) if recipe.report and not is_interrupted else None
+        is_judged = recipe.report and not is_interrupted
+        judged = judge_generated(output, recipe.run, say, progress=progress) if is_judged else None
         keep_generated(tracker, finished, starts, judged)
     if recipe.view and molecules:
         view(molecules)  # type: ignore[no-untyped-call]

@@ -13,9 +13,11 @@ from gschnet_pyg.contracts import Cutoffs
 from gschnet_pyg.data.cache import user_cache
 from gschnet_pyg.data.connectivity import connected
 from gschnet_pyg.data.dataset import MoleculeDataset
+from gschnet_pyg.data.qm9 import qm9_is_there
 from gschnet_pyg.data.sources import DEMO, open_dataset
 from gschnet_pyg.data.splits import Split, load_split, read_split
-from gschnet_pyg.errors import ModelError
+from gschnet_pyg.errors import DataError, ModelError
+from gschnet_pyg.recipe_sections.data import QM9Data
 from gschnet_pyg.run_directory import RunDirectory
 from gschnet_pyg.validity.checks import ValidityOptions
 from gschnet_pyg.validity.reference import Reference, judge_reference
@@ -41,6 +43,7 @@ def open_reference(
     options: ValidityOptions,
     *,
     split: Path | None = None,
+    download: bool = True,
     force: bool = False,
     progress: bool = True,
 ) -> OpenReference:
@@ -50,6 +53,7 @@ def open_reference(
         name: a file, ``demo``, or a run directory, whose data and split are meant.
         options: how generated molecules are judged.
         split: another one: a ``split.npz`` of a run or of SchNetPack, or a run directory.
+        download: fetch data of the run that are not there, as QM9.
         force: judge anew what is kept in the user's cache.
         progress: show bars on a terminal.
 
@@ -69,6 +73,8 @@ def open_reference(
                 f"{name}: its model was converted from {origin['file']}, so nobody knows which molecules it has seen; "
                 "name the split.npz of its training with --split, or a file of molecules as the reference"
             )
+        if not download and isinstance(recipe.data, QM9Data) and not qm9_is_there(recipe.data.directory):
+            raise DataError(f"{recipe.data.directory}: QM9 is not there")
         here = recipe.run.model_copy(update={"data_work_directory": None})  # that was of the machine that trained
         molecules = dataset(recipe.model_copy(update={"run": here}))
         if split is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,12 @@ from typing import Any
 from gschnet_pyg.contracts import ValidityReport
 from gschnet_pyg.data.arrays import MoleculeArrays
 from gschnet_pyg.data.sources import read_as_is
-from gschnet_pyg.errors import DataError
+from gschnet_pyg.errors import DataError, GschnetError
 from gschnet_pyg.run.judged import Judged
 from gschnet_pyg.run.measuring import Laboratory, Measurements
 from gschnet_pyg.run.metadata import stored_metadata
 from gschnet_pyg.run.references import OpenReference, open_reference
+from gschnet_pyg.run_directory import RunDirectory
 from gschnet_pyg.validity.calculators import load_calculator
 from gschnet_pyg.validity.checks import Molecule, ValidityOptions
 from gschnet_pyg.validity.judging import Judgement, judge_all
@@ -23,6 +24,8 @@ from gschnet_pyg.validity.pieces import Pieces
 from gschnet_pyg.validity.reference import classify
 from gschnet_pyg.validity.results import judgement_key, load_judgement, save_judgement
 from gschnet_pyg.validity.targets import Target, compare_targets
+
+Say = Callable[[str], None]
 
 
 def report(
@@ -37,7 +40,7 @@ def report(
 
 def judge(
     path: Path,
-    reference: str | Path | None = None,
+    reference: str | Path | OpenReference | None = None,
     options: ValidityOptions | None = None,
     **more: Any,
 ) -> Judged:
@@ -45,9 +48,27 @@ def judge(
     return judge_files([path], reference, options, **more)[0]
 
 
+def judge_generated(path: Path, run: Path, say: Say, *, progress: bool = True) -> Judged:
+    """Judge what a model has generated, against the molecules of its run where these are at hand.
+
+    Args:
+        path: file of the molecules.
+        run: directory of the model; a converted one does not know what it was trained on.
+        say: takes a note if the data of the run cannot be opened any more.
+        progress: show bars on a terminal.
+    """
+    known = None
+    if RunDirectory(run).split_file.is_file():
+        try:
+            known = open_reference(run, ValidityOptions(), download=False, progress=progress)
+        except (GschnetError, OSError) as error:
+            say(f"Note: judged without a reference, since the data of {run} cannot be used: {error}")
+    return judge(path, known, progress=progress)
+
+
 def judge_files(
     paths: Sequence[Path],
-    reference: str | Path | None = None,
+    reference: str | Path | OpenReference | None = None,
     options: ValidityOptions | None = None,
     *,
     split: Path | None = None,
@@ -65,7 +86,7 @@ def judge_files(
             that :func:`generate` has written, the attempts that were abandoned count too, and targets are compared
             with what was reached.
         reference: molecules to tell new ones from: a file, ``demo``, or a run directory, whose split then tells
-            unseen from novel.
+            unseen from novel; or one that is open already, judged by the same rules.
         options: how molecules are judged.
         split: of the reference, where that is a file: a ``split.npz`` of a run or of SchNetPack, or a run directory.
         calculator: of ASE, by name or as ``module:attribute``, for targets that do not follow from the atoms.
@@ -82,8 +103,9 @@ def judge_files(
     engine = load_calculator(calculator) if calculator is not None else None
     to_relax = task.measurements.checked_calculator()
     opened = [_open(path, progress) for path in paths]
-    known = None
-    if reference is not None:
+    if reference is None or isinstance(reference, OpenReference):
+        known = reference
+    else:
         known = open_reference(reference, task.options, split=split, force=force, progress=progress)
     laboratory = Laboratory.of(task.measurements, task.options, known, to_relax, force=force, progress=progress)
     return [_judge(file, known, engine, laboratory, task) for file in opened]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,14 +28,32 @@ def load_calculator(name: str) -> Any:
 
     Args:
         name: ``demo`` for that of the demo set; one that ASE knows (``emt``, ``orca``), made with its defaults; or
-            ``module:attribute``, where the attribute is a calculator, or a class or function that makes one when it is
-            called without arguments.
+            ``module:attribute``, of a module that is installed or in the working directory, where the attribute is a
+            calculator, or a class or function that makes one when it is called without arguments.
 
     Raises:
         DataError: if there is none of that name, it needs a package that is not installed, or it cannot be made.
     """
     if name == DEMO:
         return DemoCalculator()  # type: ignore[no-untyped-call]
+    with _modules_from_here():
+        return _made(name)
+
+
+@contextmanager
+def _modules_from_here() -> Iterator[None]:
+    """Modules in the working directory can be imported, as with ``python -m``."""
+    before = list(sys.path)
+    sys.path.insert(0, str(Path.cwd()))
+    importlib.invalidate_caches()  # the file may be new
+    try:
+        yield
+    finally:
+        sys.path[:] = before
+
+
+def _made(name: str) -> Any:
+    """As :func:`load_calculator`."""
     maker = _attribute(name) if ":" in name else _class_of_ase(name)
     is_calculator = not isinstance(maker, type) and hasattr(maker, "get_property")
     if not is_calculator and not callable(maker):
@@ -42,7 +63,7 @@ def load_calculator(name: str) -> Any:
     except Exception as error:  # whatever a calculator objects to
         raise DataError(
             f"calculator {name}: cannot be made without arguments ({_in_a_line(error)}); "
-            "name a function of your own that makes it, as module:function"
+            "name a function of your own that makes it, as module:attribute"
         ) from error
     if not callable(getattr(calculator, "get_property", None)):
         raise DataError(f"calculator {name}: gives {type(calculator).__name__}, which is no ASE calculator")
@@ -148,7 +169,8 @@ def _attribute(name: str) -> Any:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         raise DataError(
-            f"calculator {name}: there is no module {error.name}; install it, or put its folder on PYTHONPATH"
+            f"calculator {name}: there is no module {error.name}, neither here nor installed; install it, or put its "
+            "folder on PYTHONPATH"
         ) from error
     except Exception as error:  # it is code of the user's
         raise DataError(f"calculator {name}: {module_name} cannot be imported ({_in_a_line(error)})") from error

@@ -82,3 +82,10 @@ def test_vectors_on_the_command_line() -> None:
 def test_no_condition_on_the_command_line(text: str) -> None:
     with pytest.raises(RecipeError, match=r"written NAME=VALUE, such as gap=4.0"):
         _targets([text])
+
+
+@pytest.mark.parametrize("text", ["4:8", "4-8", "4..8", "[4:8]", "4:8:3"])
+def test_what_looks_like_a_range_is_told_how_to_write_one(text: str) -> None:
+    """YAML 1.1 takes 4:8 for 248."""
+    with pytest.raises(RecipeError, match=r"no number; a range is written \{from: 4, to: 8, steps: 5\}$"):
+        parse_targets(_alone([f"gap={text}"]), [GAP])

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gschnet_pyg.cli.app import command
-from gschnet_pyg.recipe import check_recipe
+from gschnet_pyg.recipe import check_recipe, load_generation_recipe, load_recipe
 from gschnet_pyg.recipe_files import shipped_recipes
 
 REPOSITORY = Path(__file__).parents[2]
@@ -42,6 +42,16 @@ def parse(line: str) -> dict[str, Any]:
             each.callback = remember
     root.main(words[1:], prog_name="gschnet-pyg", standalone_mode=False)
     return given
+
+
+def test_changes_are_of_the_recipe_that_a_command_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    examples = {}
+    for name in ("train", "generate", "convert"):
+        command().main([name, "--help"], prog_name="gschnet-pyg", standalone_mode=False)
+        (examples[name],) = re.findall(r"changes to the recipe, such as\s+(\S+)", capsys.readouterr().out)
+    assert len(set(examples.values())) == 3
+    assert load_recipe("demo", [examples["train"], examples["convert"]]) != load_recipe("demo")
+    assert load_generation_recipe("generate/demo", [examples["generate"]]) != load_generation_recipe("generate/demo")
 
 
 @pytest.mark.parametrize("path", EVERYTHING, ids=" ".join)

@@ -54,7 +54,7 @@ def test_missing_file(tmp_path):
 
 
 def test_folder(tmp_path):
-    refused(tmp_path, "is a folder")
+    refused(tmp_path, "is a folder", f"gschnet-pyg data import {tmp_path} -o molecules.db")
 
 
 def test_unknown_format(tmp_path):

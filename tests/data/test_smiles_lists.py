@@ -78,7 +78,7 @@ def test_a_list_becomes_a_database(tmp_path, caplog):
     path = write(tmp_path / "in.csv", text)
     with caplog.at_level(logging.WARNING):
         result = import_files([path], tmp_path / "out.db", embedding=QUICK, units={"gap": "Hartree"}, progress=False)
-    assert caplog.messages == [f"{path}: columns of text are passed over: colour"]
+    assert caplog.messages == [f"Note: {path}: columns of text are passed over: colour"]
     assert result.molecules == 3
     assert [(each.line, each.name, each.reason) for each in result.failures] == [
         (4, "broken", "unreadable"),

@@ -127,3 +127,9 @@ def test_suffixes_in_capitals(command: Command, conditioned: Path, asked_for: Pa
         outcome = command("generate", conditioned, *arguments, *TARGETS)
         assert outcome.code == 0, outcome.err
     assert run.stored_counts(Path("NEW.DB"))["requested"] == 6
+
+
+def test_quiet_prints_the_table_only_where_no_file_is_written(command: Command, database: Path) -> None:
+    assert "Valid by RDKit" in command("report", database, "--quiet").out
+    assert command("report", database, "--quiet", "--json", "report.json") == (0, "", "")
+    assert Path("report.json").is_file()

@@ -130,7 +130,7 @@ def test_generated_molecules_are_logged_beside_their_model(command: Command, dat
     assert run.config["n_molecules"] == 12
     assert json.loads((directory / "wandb.json").read_text())["id"] == training.id
 
-    command("report", directory / "generated/1.db", "--json", "report.json")
+    command("report", directory / "generated/1.db", "--reference", directory, "--json", "report.json")
     report = json.loads(Path("report.json").read_text())
     shares = (
         *(report["rdkit"][name]["value"] for name in ("valid", "valid_unique")),

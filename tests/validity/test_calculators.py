@@ -90,6 +90,18 @@ def test_names_that_lead_nowhere_are_one_clear_line(name: str, message: str) -> 
     assert "\n" not in str(caught.value)
 
 
+def test_a_module_in_the_working_directory_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And by this look-up alone; a program that is installed does not import from there otherwise."""
+    monkeypatch.setattr(sys, "path", [each for each in sys.path if each])
+    before = list(sys.path)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "calculator_of_mine.py").write_text(
+        "def make():\n    from ase.calculators.emt import EMT\n    return EMT()\n"
+    )
+    assert type(load_calculator("calculator_of_mine:make")).__name__ == "EMT"
+    assert sys.path == before
+
+
 def test_a_module_that_does_not_run_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "broken_calculator.py").write_text("1 / 0\n")
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
