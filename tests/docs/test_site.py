@@ -8,6 +8,7 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
@@ -83,3 +84,19 @@ def test_no_formula_is_left_as_text(pages: dict[Path, _Page]) -> None:
     texts = {path: path.read_text(encoding="utf-8") for path in pages}
     assert [path for path, text in texts.items() if "arithmatex" in text] == []
     assert sum("<math" in text for text in texts.values()) >= 4
+
+
+def test_search_works_in_pages_that_are_opened_as_files(start: Any, site: Path, tmp_path: Path) -> None:
+    """Without a request to any other machine."""
+    context = start(tmp_path / "profile", viewport={"width": 1280, "height": 900})
+    try:
+        page = context.new_page()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto((site / "index.html").as_uri())
+        page.click("input.md-search__input")
+        page.keyboard.type("covalent", delay=20)
+        page.wait_for_selector(".md-search-result__item", timeout=60_000)
+        assert [url for url in asked if not url.startswith(("file:", "data:", "about:", "blob:"))] == []
+    finally:
+        context.close()
