@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,10 @@ from gschnet_pyg.data.comparisons import COMPOSITION, N_ATOMS, N_HEAVY_ATOMS, Fi
 from gschnet_pyg.data.dataset import Column, MoleculeDataset
 from gschnet_pyg.data.fingerprints import fingerprints
 from gschnet_pyg.data.properties import RelativeAtomicEnergy, atom_counts, compositions, heavy_atom_counts
+from gschnet_pyg.data.sources import glance
 from gschnet_pyg.errors import DataError, RecipeError
 from gschnet_pyg.recipe import Recipe
+from gschnet_pyg.recipe_sections.data import FileData
 
 RELATIVE_ATOMIC_ENERGY, FINGERPRINT = "relative_atomic_energy", "fingerprint"
 COUNTED = (COMPOSITION, N_ATOMS, N_HEAVY_ATOMS)
@@ -27,22 +31,58 @@ def open_source(recipe: Recipe) -> MoleculeDataset:
         DataError: as :func:`gschnet_pyg.build.data.dataset`.
         RecipeError: if a relative atomic energy is asked for and nobody says of what.
     """
-    wanted = [*(condition.property for condition in recipe.conditions), *properties_needed(filters(recipe))]
     molecules = dataset(recipe)
+    with _asking_of_which_energy():
+        return molecules.carrying(_read_names(recipe, molecules))
+
+
+def look_at_source(recipe: Recipe) -> bool:
+    """Look up what the recipe names in its source, as far as that takes no reading; a training looks at all of it.
+
+    Returns:
+        Whether the source could be looked at.
+
+    Raises:
+        DataError, RecipeError: as a training would, if a property is missing or its unit contradicts the recipe.
+    """
+    data = recipe.data
+    if not isinstance(data, FileData) or not data.path.exists():
+        return False
+    cache = recipe.run.cache_directory
+    arrays = glance(data.path, units=data.units or None, distance_unit=data.distance_unit, cache_dir=cache)
+    if arrays is None:
+        return False
+    molecules = MoleculeDataset(arrays, ())
+    with _asking_of_which_energy():
+        molecules.require(_read_names(recipe, molecules))
+    energy = recipe.properties.relative_atomic_energy
+    if energy is not None and (wants(recipe, RELATIVE_ATOMIC_ENERGY) or splits_by_relative_energy(recipe)):
+        molecules.require([energy.energy])
+    return True
+
+
+def _read_names(recipe: Recipe, molecules: MoleculeDataset) -> list[str]:
+    """Properties that conditions and filters read from the source; the others are computed."""
+    wanted = [*(condition.property for condition in recipe.conditions), *properties_needed(filters(recipe))]
     computed = {*COUNTED}
     if recipe.properties.relative_atomic_energy is not None:
         computed.add(RELATIVE_ATOMIC_ENERGY)
     if FINGERPRINT not in molecules.arrays.properties:
         computed.add(FINGERPRINT)
-    names = [name for name in dict.fromkeys(wanted) if name not in computed]
+    return [name for name in dict.fromkeys(wanted) if name not in computed]
+
+
+@contextmanager
+def _asking_of_which_energy() -> Iterator[None]:
+    """A source without a relative atomic energy may have the energy to compute it from."""
     try:
-        return molecules.carrying(names)
+        yield
     except DataError as error:
-        if RELATIVE_ATOMIC_ENERGY in names and RELATIVE_ATOMIC_ENERGY in str(error):
-            raise RecipeError(
-                f"{error}; to compute it, say of which energy: properties.relative_atomic_energy.energy=NAME"
-            ) from None
-        raise
+        if f"no property {RELATIVE_ATOMIC_ENERGY!r}" not in str(error):
+            raise
+        raise RecipeError(
+            f"{error}; to compute it, say of which energy: properties.relative_atomic_energy.energy=NAME"
+        ) from None
 
 
 def filters(recipe: Recipe) -> Filters:

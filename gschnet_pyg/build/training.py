@@ -8,11 +8,7 @@ from pathlib import Path
 
 import torch
 from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import (
-    EarlyStopping,
-    ModelCheckpoint,
-    TQDMProgressBar,
-)
+from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.strategies import DDPStrategy
 
 from gschnet_pyg.build.model import model
@@ -28,6 +24,7 @@ from gschnet_pyg.tracking.tracker import OFF, Tracker
 from gschnet_pyg.training.callbacks import (
     AveragedWeights,
     InterruptTogether,
+    Patience,
     SaveOnInterrupt,
     StepLimit,
     TimeLimit,
@@ -132,6 +129,25 @@ def trainer(
     )
 
 
+def ending(recipe: Recipe, loop: Trainer) -> str:
+    """Why a training came to its end, in words; the setting that ended it is named as a recipe has it.
+
+    Args:
+        recipe: of the training.
+        loop: that has ended.
+    """
+    training, callbacks = recipe.training, loop.callbacks  # type: ignore[attr-defined]
+    if training.max_steps is not None and loop.global_step >= training.max_steps:
+        return f"training.max_steps={training.max_steps} was reached"
+    if any(isinstance(each, StepLimit) and loop.global_step >= each.max_steps for each in callbacks):
+        return f"training.max_epochs={training.max_epochs} was reached"
+    if any(isinstance(each, TimeLimit) and each.is_reached for each in callbacks):
+        return f"training.max_minutes={training.max_minutes:g} was reached"
+    # the stored reason of an earlier stop would outlive a resumption
+    waited = max((each.wait_count for each in callbacks if isinstance(each, Patience)), default=0)
+    return f"{waited:,} validations without improvement, training.early_stopping={training.early_stopping}"
+
+
 def _loop_callbacks(recipe: Recipe, max_steps: int, has_bar: bool, processes: Processes) -> list[Callback]:
     """What happens around the steps."""
     training = recipe.training
@@ -169,7 +185,7 @@ def _after_validations(recipe: Recipe, sampling: Sampling | None) -> list[Callba
     callbacks: list[Callback] = []
     if patience is not None:
         mode = "max" if goes_by_samples else "min"
-        callbacks.append(EarlyStopping(metric, patience=patience, mode=mode, strict=not goes_by_samples))
+        callbacks.append(Patience(metric, patience=patience, mode=mode, strict=not goes_by_samples))
     if sampling is not None:
         callbacks.insert(0 if goes_by_samples else len(callbacks), sampling)
     return [*callbacks, ValidationLine(sampling.settings.n_molecules if sampling is not None else 0)]

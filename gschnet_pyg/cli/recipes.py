@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from gschnet_pyg.cli.commands import Commands
 from gschnet_pyg.cli.options import Json, Overrides, Quiet
 from gschnet_pyg.cli.output import talking
 from gschnet_pyg.errors import RecipeError
+
+if TYPE_CHECKING:
+    from gschnet_pyg.recipe import Recipe
 
 HELP = """List, show, copy and check recipes.
 
@@ -109,6 +112,9 @@ def copy(
 def check(file: AnyRecipe, quiet: Quiet = False, as_json: Json = False) -> None:
     """Check a recipe, or every run of a sweep, without running it.
 
+    The names of properties are looked up in the data of a training recipe if that takes no reading: in a file that is
+    converted already, or in the first molecule of an ASE database.
+
     Examples:
         gschnet-pyg recipe check mine.yaml
         gschnet-pyg recipe check mine.yaml --quiet && gschnet-pyg train mine.yaml
@@ -124,8 +130,17 @@ def check(file: AnyRecipe, quiet: Quiet = False, as_json: Json = False) -> None:
             out.say(f"{file}: a {recipe.method} sweep without errors{f', of {number:,} runs' if number else ''}")
         else:
             kind = "training" if recipe.kind == "train" else "generation"
-            out.say(f"{file}: a {kind} recipe without errors")
+            unseen = "; the data were not looked at" if recipe.kind == "train" and not _look_at_data(recipe) else ""
+            out.say(f"{file}: a {kind} recipe without errors{unseen}")
         out.result(None, recipe=file, kind=kind)
+
+
+def _look_at_data(recipe: Recipe) -> bool:
+    if recipe.data.kind != "file":
+        return False
+    from gschnet_pyg.build.properties import look_at_source  # what reads molecules takes a second
+
+    return look_at_source(recipe)
 
 
 @recipe_app.command()

@@ -58,6 +58,7 @@ class TargetComparison:
         failure: what it said of the first of them.
         overall: all molecules together, if anything was measured.
         groups: one for every distinct target, or for a range of them where they are many.
+        trained: range of the property that the model was trained on, of scalars; none where it is not known.
         correlation: Pearson's, of targets and what was reached; none where either is always the same.
         molecules: that were measured, by their number among the finished ones, from 0.
         pairs: target and what was reached, of each measured molecule: numbers; of compositions formulas; of
@@ -74,6 +75,7 @@ class TargetComparison:
     failure: str | None = None
     overall: TargetGroup | None = None
     groups: tuple[TargetGroup, ...] = ()
+    trained: tuple[float, float] | None = None
     correlation: float | None = None
     molecules: tuple[int, ...] = field(default=(), repr=False)
     pairs: tuple[tuple[float | str, float | str], ...] = field(default=(), repr=False)
@@ -84,6 +86,7 @@ class TargetComparison:
             **vars(self),
             "overall": self.overall.to_json() if self.overall else None,
             "groups": [group.to_json() for group in self.groups],
+            "trained": None if self.trained is None else [_rounded(value) for value in self.trained],
             "correlation": _rounded(self.correlation),
             "molecules": list(self.molecules),
             "pairs": [[_rounded(target), _rounded(reached)] for target, reached in self.pairs],

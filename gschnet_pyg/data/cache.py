@@ -52,6 +52,11 @@ def cached_beside(
     return cached_among(cache_roots(path, cache_dir), stat_hash(path), short_hash(options), build)
 
 
+def found_beside(path: Path, options: Any, cache_dir: Path | None = None) -> MoleculeArrays | None:
+    """What :func:`cached_beside` would give without converting anything; none if that is still to be done."""
+    return _found_among(cache_roots(path, cache_dir), stat_hash(path), short_hash(options))
+
+
 def cache_roots(path: Path, cache_dir: Path | None = None) -> list[Path]:
     """Folders where the caches of a file may lie, best first: beside it, then the user's; or only ``cache_dir``."""
     name = f"{path.name}.gschnet-cache"
@@ -64,10 +69,14 @@ def cached_among(roots: Sequence[Path], state: str, key: str, build: Callable[[]
 
     Arguments and errors are those of :func:`cached`.
     """
-    for root in roots:
-        if (arrays := _try_load(root / f"{state}-{key}")) is not None:
-            return arrays
+    if (arrays := _found_among(roots, state, key)) is not None:
+        return arrays
     return cached(next((root for root in roots if _is_writable(root)), roots[-1]), state, key, build)
+
+
+def _found_among(roots: Sequence[Path], state: str, key: str) -> MoleculeArrays | None:
+    found = (_try_load(root / f"{state}-{key}") for root in roots)
+    return next((arrays for arrays in found if arrays is not None), None)
 
 
 def cached(root: Path, state: str, key: str, build: Callable[[], MoleculeArrays]) -> MoleculeArrays:

@@ -75,6 +75,14 @@ class MoleculeDataset(_Dataset):
 
     def _objection(self, name: str) -> str | None:
         """Why a property of the source cannot be carried; none if it can."""
+        return (
+            self._absence(name)
+            or self._objection_to_name(name)
+            or self._objection_to_values(name, self.arrays.properties[name].values)
+        )
+
+    def _absence(self, name: str) -> str | None:
+        """Why the source has no such property; none if it has."""
         arrays = self.arrays
         if name in arrays.unusable:
             return f"{arrays.source}: property {name!r} cannot be used: it {arrays.unusable[name]}"
@@ -83,7 +91,17 @@ class MoleculeDataset(_Dataset):
                 f"{arrays.source}: there is no property {name!r}; "
                 f"there are: {', '.join(sorted(arrays.properties)) or 'none'}"
             )
-        return self._objection_to_name(name) or self._objection_to_values(name, arrays.properties[name].values)
+        return None
+
+    def require(self, names: Sequence[str]) -> None:
+        """Refuse names of properties that the source lacks, at once; carrying them looks at their values too.
+
+        Raises:
+            DataError: naming the first that it lacks.
+        """
+        for name in names:
+            if absence := self._absence(name):
+                raise DataError(absence)
 
     def _objection_to_computed(self, name: str, column: Column) -> str | None:
         """Why a computed property cannot be carried; none if it can."""

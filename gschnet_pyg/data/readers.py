@@ -65,10 +65,15 @@ def database_metadata(path: Path) -> dict[str, Any]:
         return dict(database.metadata)
 
 
-def read_ase_database(path: Path, progress: bool = True) -> MoleculeArrays:
+def read_ase_database(path: Path, progress: bool = True, limit: int | None = None) -> MoleculeArrays:
     """Read an ASE database: properties from ``row.data``, numeric key-value pairs and the stored energy.
 
     Units as SchNetPack's metadata states them.
+
+    Args:
+        path: the database.
+        progress: show a bar.
+        limit: molecules to read, from the first; none for all.
 
     Raises:
         DataError: if the database is damaged or empty, or a cell is periodic.
@@ -76,7 +81,7 @@ def read_ase_database(path: Path, progress: bool = True) -> MoleculeArrays:
     collector = Collector(str(path), "row")
     with _open_database(path) as database:
         metadata: dict[str, Any] = database.metadata
-        for row in bar(database.select(), f"reading {path.name}", progress, database.count()):
+        for row in bar(database.select(limit=limit), f"reading {path.name}", progress, limit or database.count()):
             if row.pbc.any():
                 raise DataError(_periodic(f"{path}, row {row.id}"))
             properties = {**row.key_value_pairs, **row.data}

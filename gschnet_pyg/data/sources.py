@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from gschnet_pyg.data.arrays import MoleculeArrays
-from gschnet_pyg.data.cache import cached_beside
+from gschnet_pyg.data.cache import cached_beside, found_beside
 from gschnet_pyg.data.checks import check_molecules
 from gschnet_pyg.data.dataset import MoleculeDataset
 from gschnet_pyg.data.demo import open_demo
@@ -20,6 +21,9 @@ from gschnet_pyg.errors import DataError
 
 DEMO = "demo"
 """Name of the built-in set of small organic molecules."""
+
+_QUICK_SUFFIXES = (".db", ".aselmdb")
+"""Databases that give one molecule without reading the others."""
 
 
 def open_dataset(
@@ -61,8 +65,41 @@ def open_dataset(
     path = Path(source)
     reader = reader_for(path)
     build = partial(_convert, path, reader, units, distance_unit, work_directory, progress)
-    options = [reader.__name__, path.name, sorted((units or {}).items()), distance_unit]
+    options = _options(path, reader, units, distance_unit)
     return MoleculeDataset(cached_beside(path, options, build, cache_dir), properties)
+
+
+def glance(
+    path: Path,
+    *,
+    units: Mapping[str, str] | None = None,
+    distance_unit: str | None = None,
+    cache_dir: Path | None = None,
+) -> MoleculeArrays | None:
+    """What a moment shows of the molecules of a file: all that are converted already, or the first of a database.
+
+    Args:
+        path, units, distance_unit, cache_dir: as for :func:`open_dataset`.
+
+    Returns:
+        Molecules with the properties that all of the file should have; none if the file would have to be read.
+
+    Raises:
+        DataError: if the file is missing, damaged or unknown, or contradicts the units given.
+    """
+    reader = reader_for(path)
+    if (arrays := found_beside(path, _options(path, reader, units, distance_unit), cache_dir)) is not None:
+        return arrays
+    if path.suffix.lower() not in _QUICK_SUFFIXES:
+        return None
+    return in_internal_units(read_ase_database(path, progress=False, limit=1), units, distance_unit)
+
+
+def _options(
+    path: Path, reader: Callable[..., MoleculeArrays], units: Mapping[str, str] | None, distance_unit: str | None
+) -> list[Any]:
+    """Whatever decides what a file is converted to, beside its content."""
+    return [reader.__name__, path.name, sorted((units or {}).items()), distance_unit]
 
 
 def read_as_is(path: Path, progress: bool = True) -> MoleculeArrays:

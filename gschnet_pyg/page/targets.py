@@ -8,6 +8,7 @@ from gschnet_pyg.page.composition import rate_cell
 from gschnet_pyg.page.figures import Series, histograms, scatter
 from gschnet_pyg.page.words import number
 from gschnet_pyg.validity.numbers import SIMILARITY_BIN, numbers_of
+from gschnet_pyg.validity.trained_ranges import far_note
 
 _ROWS = 20
 
@@ -101,6 +102,8 @@ def _remarks(found: TargetComparison) -> list[str]:
         remarks.append(f"Mean absolute error {number(overall.error)}{' ' + found.unit if found.unit else ''}.")
     if found.correlation is not None:
         remarks.append(f"Correlation {found.correlation:.2f}.")
+    if (note := far_note(found)) is not None:
+        remarks.append(f"{note[0].upper()}{note[1:]}.")
     if found.failed:
         remarks.append(f"The calculator failed for {found.failed:,}; first: {found.failure}.")
     return remarks

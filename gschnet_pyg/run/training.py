@@ -17,7 +17,7 @@ from gschnet_pyg.build.processes import training_layout
 from gschnet_pyg.build.properties import open_source
 from gschnet_pyg.build.sampling import sampling_starts
 from gschnet_pyg.build.tracking import check_login
-from gschnet_pyg.build.training import check_accelerator, trainer, training_module
+from gschnet_pyg.build.training import check_accelerator, ending, trainer, training_module
 from gschnet_pyg.data.splits import check_values, save_split
 from gschnet_pyg.data.staging import staged_arrays
 from gschnet_pyg.errors import ModelError
@@ -104,14 +104,15 @@ def _train(recipe: Recipe, say: Say, processes: Processes) -> TrainingResult:
     # under the id that was made up, the stored recipe resumes this run
     recipe = recipe.model_copy(update={"run": recipe.run.model_copy(update={"id": directory.path.name})})
     last = directory.checkpoint(LAST)
-    resumes = last.is_file() and bool(directory.read_checkpoint(LAST))
+    resumed_at = int(directory.read_checkpoint(LAST)["global_step"]) if last.is_file() else None
+    resumes = resumed_at is not None
     before = directory.recipe().checkpoint.monitor if resumes else recipe.checkpoint.monitor
     prepared = prepare(recipe, open_source(recipe), directory.split_file)
     if processes.is_first:
         _store(prepared, directory)
         processes.shared(recipe)
     module = training_module(prepared.recipe, prepared.conditions)
-    _say_what_begins(prepared, directory, module, resumes, say)
+    _say_what_begins(prepared, directory, module, resumed_at, say)
     if before != recipe.checkpoint.monitor:
         say(f"Note: checkpoint.monitor was {before} until now; the best weights are picked anew from here on.")
     # what was computed lies in the cache by now, and travels along
@@ -160,6 +161,7 @@ def _fit(
             signal.signal(signal.SIGINT, on_interrupt)
             hint = f"The same command with run.id={directory.path.name} goes on where it stopped."
             raise KeyboardInterrupt(hint) from None
+        say(f"Ended after {loop.global_step:,} steps: {ending(prepared.recipe, loop)}.")
         module.model = directory.best_model()
         tested = loop.test(module, batches, verbose=False)[0] if len(prepared.parts.test) else {}
     picked_by, found = _picked(directory)
@@ -171,13 +173,14 @@ def _fit(
 
 
 def _say_what_begins(
-    prepared: Prepared, directory: RunDirectory, module: PlacementTraining, resumes: bool, say: Say
+    prepared: Prepared, directory: RunDirectory, module: PlacementTraining, resumed_at: int | None, say: Say
 ) -> None:
     """Counts, what the conditions became, and warnings about settings that seldom are meant."""
     recipe, parts = prepared.recipe, prepared.parts
     n_weights = sum(weight.numel() for weight in module.parameters())
+    begins = f"Training {directory.path}" if resumed_at is None else f"Resuming {directory.path} at step {resumed_at:,}"
     say(
-        f"{'Resuming' if resumes else 'Training'} {directory.path}: {len(parts.train):,} molecules, "
+        f"{begins}: {len(parts.train):,} molecules, "
         f"{len(parts.validation):,} for validation, {len(parts.test):,} for the test; {n_weights:,} weights"
     )
     if recipe.training.model_summary:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import Timer, WeightAveraging
+from lightning.pytorch.callbacks import EarlyStopping, Timer, WeightAveraging
 from lightning.pytorch.trainer.states import RunningStage
 from torch import Tensor
 
@@ -81,12 +81,20 @@ class TimeLimit(Timer):
     Args:
         minutes: the time.
         processes: that train together.
+
+    Attributes:
+        is_reached: it was the time that stopped the training; a last validation may exceed it all the same.
     """
 
     def __init__(self, minutes: float, processes: Processes = ALONE) -> None:
         super().__init__(timedelta(minutes=minutes), verbose=False)
-        self.processes = processes
+        self.processes, self.is_reached = processes, False
         self._read: float | None = None
+
+    def on_fit_start(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
+        """A resumed run may have had all its time."""
+        super().on_fit_start(trainer, *args, **kwargs)
+        self.is_reached = self._is_over()
 
     def on_train_batch_start(self, *args: Any, **kwargs: Any) -> None:
         """Read the clock."""
@@ -95,13 +103,30 @@ class TimeLimit(Timer):
 
     def on_train_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
         """Called after every batch."""
-        remaining = self.time_remaining()
-        trainer.should_stop = trainer.should_stop or (remaining is not None and remaining <= 0)
+        self.is_reached = self._is_over()
+        trainer.should_stop = trainer.should_stop or self.is_reached
 
     def time_elapsed(self, stage: str = RunningStage.TRAINING) -> float:
         """Seconds, of training as all processes have it."""
         is_agreed = self._read is not None and stage == RunningStage.TRAINING
         return self._read if is_agreed else super().time_elapsed(stage)  # type: ignore[return-value]
+
+    def _is_over(self) -> bool:
+        remaining = self.time_remaining()
+        return remaining is not None and remaining <= 0
+
+
+class Patience(EarlyStopping):
+    """Early stopping whose patience is that of the recipe at hand, also where a checkpoint has another one."""
+
+    @property
+    def state_key(self) -> str:
+        """As earlier versions stored it."""
+        return super().state_key.replace(type(self).__qualname__, EarlyStopping.__qualname__, 1)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on counting, with the patience of now."""
+        super().load_state_dict({**state_dict, "patience": self.patience})
 
 
 class InterruptTogether(Callback):
@@ -174,7 +199,7 @@ class SaveOnInterrupt(Callback):
 
 
 class ValidationLine(Callback):
-    """Print one line after every validation, above the progress bar.
+    """Print one line after every validation, above the progress bar; its clock counts all resumptions.
 
     Args:
         n_sampled: molecules of a sampling, where there are any.
@@ -182,7 +207,25 @@ class ValidationLine(Callback):
 
     def __init__(self, n_sampled: int = 0) -> None:
         self.n_sampled = n_sampled
-        self.start = time.monotonic()
+        self._before = 0.0
+        self._start: float | None = None
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of training and validation."""
+        return self._before + (0.0 if self._start is None else time.monotonic() - self._start)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumption goes on from; checkpoints of earlier versions lack it."""
+        return {"elapsed": self.elapsed}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from there."""
+        self._before = state_dict["elapsed"]
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """From now on the time counts, as for the time limit."""
+        self._start = time.monotonic()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Called after the losses of a validation are known, and its molecules sampled."""
@@ -192,7 +235,7 @@ class ValidationLine(Callback):
         train = f"train {metrics['train/loss']:.3f}  " if "train/loss" in metrics else ""
         pl_module.print(
             f"epoch {trainer.current_epoch:3d}  step {trainer.global_step:6d}  "
-            f"{timedelta(seconds=round(time.monotonic() - self.start))}  {train}"
+            f"{timedelta(seconds=round(self.elapsed))}  {train}"
             f"validation {metrics['validation/loss']:.3f} "
             f"(type {metrics['validation/type']:.3f}, distance {metrics['validation/distance']:.3f})"
             f"{self._sampled(metrics)}"

@@ -29,11 +29,11 @@ def rdkit_table(report: ValidityReport) -> RenderableType:
 
 
 def failure_table(report: ValidityReport) -> Table | None:
-    """Why molecules are not valid; timeouts are always counted."""
+    """Why molecules are not valid."""
     if not report.failures:
         return None
     table = plain_table("\nNot valid, because", "", "of requested")
-    for reason, count in {**report.failures, "timeout": report.timeouts}.items():
+    for reason, count in report.failures.items():
         table.add_row(reason.replace("_", " "), rate_text(Rate(count, report.requested)))
     return table
 

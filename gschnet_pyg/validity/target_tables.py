@@ -9,6 +9,7 @@ from rich.text import Text
 
 from gschnet_pyg.contracts import TargetComparison, TargetGroup
 from gschnet_pyg.validity.tables import plain_table, rate_text, with_note
+from gschnet_pyg.validity.trained_ranges import far_note
 
 MAX_ROWS = 12
 """Groups that are printed of one condition; the JSON holds all."""
@@ -61,6 +62,8 @@ def _remarks(comparison: TargetComparison) -> Iterator[str]:
         yield f"valid molecules, measured by {comparison.calculator}; MAE: mean absolute error"
     if comparison.failed:
         yield f"failed for {comparison.failed:,} of them, first: {comparison.failure}"
+    if (note := far_note(comparison)) is not None:
+        yield note
     if comparison.kind == "count" and comparison.overall and comparison.overall.error is not None:
         yield f"mean absolute error, of all finished ones: {comparison.overall.error:.2f}"
     if comparison.kind == "fingerprint":

@@ -17,6 +17,7 @@ from gschnet_pyg.data.readers import bar
 from gschnet_pyg.errors import DataError
 from gschnet_pyg.validity.calculators import Measured, measure_all
 from gschnet_pyg.validity.checks import Molecule, hill_formula
+from gschnet_pyg.validity.trained_ranges import trained_range
 
 MAX_DISTINCT = 12
 """Numbers that are asked for; more of them are put into ranges."""
@@ -246,6 +247,7 @@ def _compare(target: Target, reached: _Reached, is_valid: np.ndarray, calculator
         measured=len(known),
         overall=describe(("all", None, np.arange(len(is_valid)))),
         groups=tuple(describe(group) for group in groups),
+        trained=trained_range(target.description),
         correlation=_pearson(numbers, reached.values, known),
         molecules=tuple(known),
         pairs=tuple((asked[row], found[row]) for row in known),

@@ -20,7 +20,7 @@ from gschnet_pyg import run
 from gschnet_pyg.data.sources import open_dataset
 from gschnet_pyg.data.writing import write_database, write_molecules
 from gschnet_pyg.generation.sampler import Attempt
-from tests.integration.conftest import Command, train
+from tests.integration.conftest import Command, refused, train
 from tests.molecules import coordinates
 
 
@@ -208,6 +208,58 @@ def test_recipe_verbs(command: Command) -> None:
     assert command("recipe", "check", "demo.yaml").code == 0
     assert command("recipe", "copy", "demo").code == 2
     assert "properties" in json.loads(command("recipe", "schema").out)["anyOf"][0]
+
+
+@pytest.mark.parametrize("is_converted", [False, True])
+def test_a_check_looks_up_properties_in_the_data(command: Command, measured: Path, is_converted: bool) -> None:
+    """What a training would say of them, said before it."""
+    if is_converted:
+        assert command("data", "info", measured).code == 0
+    good = (
+        f"extends: qm9_fast\ndata: {{kind: file, path: {measured}}}\nconditions: [{{kind: scalar, property: gap}}]\n"
+        "split: {train: 20, validation: 8, hold_out: [gap > 1000]}\n"
+    )
+    wrong = {
+        "there is no property 'gpa'; there are: dipole_vector, energy, gap": good.replace("gap}", "gpa}"),
+        "there is no property 'homo'": good.replace("gap >", "homo >"),
+        "properties.relative_atomic_energy.energy=NAME": good.replace("gap}", "relative_atomic_energy}"),
+        "there is no property 'energy_U0'": good.replace("gap}", "relative_atomic_energy}")
+        + "properties: {relative_atomic_energy: {energy: energy_U0}}\n",
+    }
+    checked = {}
+    for error, recipe in wrong.items():
+        Path("mine.yaml").write_text(recipe)
+        checked[error] = command("recipe", "check", "mine.yaml")
+        refused(checked[error], error)
+    assert measured.with_name("measured.db.gschnet-cache").exists() == is_converted
+    for error, recipe in wrong.items():
+        Path("mine.yaml").write_text(recipe)
+        assert command("train", "mine.yaml").err.splitlines()[-1] == checked[error].err.splitlines()[-1]
+    Path("mine.yaml").write_text(good)
+    assert command("recipe", "check", "mine.yaml").out == "mine.yaml: a training recipe without errors\n"
+
+
+def test_a_check_says_where_it_did_not_look(command: Command, measured: Path) -> None:
+    unseen = "a training recipe without errors; the data were not looked at\n"
+    assert command("recipe", "check", "demo").out == f"demo: {unseen}"
+    Path("molecules.xyz").write_text("1\n\nH 0 0 0\n")
+    for name in ("molecules.xyz", "none.db"):
+        Path("mine.yaml").write_text(f"extends: qm9_fast\ndata: {{kind: file, path: {name}}}\n")
+        assert command("recipe", "check", "mine.yaml").out == f"mine.yaml: {unseen}"
+
+
+def test_a_check_needs_no_torch(measured: Path) -> None:
+    recipe = measured.with_name("mine.yaml")
+    recipe.write_text(f"extends: qm9_gap_relative_energy\ndata: {{kind: file, path: {measured}}}\n")
+    code = (
+        "import sys, gschnet_pyg.cli\n"
+        f"sys.argv = ['gschnet-pyg', 'recipe', 'check', {str(recipe)!r}]\n"
+        "try:\n    gschnet_pyg.cli.main()\n"
+        "finally:\n    print({'torch', 'lightning'} & set(sys.modules))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert found.stdout.endswith("set()\n"), found.stdout + found.stderr
+    assert found.returncode == 2  # energy_U0 is not among its properties
 
 
 def test_help_imports_nothing_heavy() -> None:

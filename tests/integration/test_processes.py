@@ -99,6 +99,7 @@ def test_two_processes_train_as_one(folder: Path) -> None:
     assert [path.name for path in sorted((folder / "two").iterdir())] == names
     said = [(folder / f"{name}.lines").read_text().replace(str(folder / name), "") for name in ("one", "two")]
     assert said[0] == said[1]
+    assert said[0].count("Ended after 27 steps: training.max_steps=27 was reached.") == 1
     assert "LOCAL_RANK" not in os.environ
 
 

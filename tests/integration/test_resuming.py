@@ -25,6 +25,25 @@ def test_every_limit_ends_with_a_validation(command: Command, database: Path, li
     assert len(json.loads((directory / "losses.json").read_text())) == 5
 
 
+def test_a_training_says_why_it_ended_and_where_it_goes_on(command: Command, database: Path) -> None:
+    limits = {
+        "training.max_epochs=2": "6 steps: training.max_epochs=2 was reached",
+        "training.max_steps=8": "8 steps: training.max_steps=8 was reached",
+        "training.max_minutes=0.0001": "9 steps: training.max_minutes=0.0001 was reached",
+    }
+    at, frozen = None, "training.optimizer.learning_rate=1e-12"
+    for limit, reason in limits.items():
+        outcome = train_again(command, database, frozen, limit)
+        begins = "Training runs/first: " if at is None else f"Resuming runs/first at step {at}: "
+        assert outcome.out.startswith(begins)
+        assert f"\nEnded after {reason}.\n" in outcome.out
+        at = reason[0]
+    outcome = train_again(command, database, frozen, "training.early_stopping=2", name="second")
+    assert ": 2 validations without improvement, training.early_stopping=2.\n" in outcome.out
+    outcome = train_again(command, database, frozen, "training.early_stopping=5", name="second")
+    assert ": 5 validations without improvement, training.early_stopping=5.\n" in outcome.out
+
+
 def weights_of(directory: Path) -> dict[str, torch.Tensor]:
     return load_model(directory / "model.safetensors").state_dict()
 

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from gschnet_pyg.contracts import Cutoffs, Vocabulary
 from gschnet_pyg.model.gschnet import GSchNet, ModelSettings
 from gschnet_pyg.processes import Processes
-from gschnet_pyg.training.callbacks import AveragedWeights, StepLimit, TimeLimit
+from gschnet_pyg.training.callbacks import AveragedWeights, StepLimit, TimeLimit, ValidationLine
 from gschnet_pyg.training.module import PlacementTraining
 from gschnet_pyg.training.optimisation import Cosine, Optimisation, Plateau
 from gschnet_pyg.trajectory.collate import PlacementCollate
@@ -126,6 +126,14 @@ def test_processes_go_by_one_clock() -> None:
     rate = trainer.optimizers[0].param_groups[0]["lr"]
     assert rate < 1e-3 * Cosine(0, 0.01).factor(0, 0.4)  # half of the time, or all of the steps
     assert fit(training(Optimisation()), 10**6, [TimeLimit(0.9, Slower(size=2))]).global_step == 1
+
+
+def test_the_clock_of_the_lines_counts_all_resumptions(capsys: pytest.CaptureFixture[str]) -> None:
+    line = ValidationLine()
+    line.load_state_dict({"elapsed": 3600.0})
+    fit(training(Optimisation()), 2, [line])
+    assert "step      2  1:00:0" in capsys.readouterr().out
+    assert 3600.0 < line.state_dict()["elapsed"] < 3660.0
 
 
 def test_products_in_bfloat16_train_and_are_judged_exactly() -> None:

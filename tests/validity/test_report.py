@@ -132,6 +132,13 @@ def test_the_table_shows_every_denominator_and_the_options(report: ValidityRepor
     assert max(len(line) for line in text.splitlines()) <= 80
 
 
+def test_only_reasons_that_occur_are_printed() -> None:
+    within_time = judgement_of([valid("C"), BROKEN])
+    assert "timeout  " not in printed(summarise(within_time, options=OPTIONS))
+    assert summarise(within_time, options=OPTIONS).to_json()["timeouts"] == 0
+    assert "timeout  " in printed(summarise(JUDGEMENT, options=OPTIONS))
+
+
 def test_the_table_without_a_reference() -> None:
     text = printed(summarise(JUDGEMENT, options=OPTIONS))
     assert "no reference" in text

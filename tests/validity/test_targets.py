@@ -60,6 +60,14 @@ class Additive(Calculator):
         self.results = {"energy": energy, "gap": 0.1 * len(atoms)}
 
 
+class Far(Additive):
+    """Of another level of theory."""
+
+    def calculate(self, *args, **kwargs) -> None:  # type: ignore[no-untyped-def]
+        super().calculate(*args, **kwargs)
+        self.results["gap"] += 602.0
+
+
 def column(*values: float) -> np.ndarray:
     return np.array(values, dtype=np.float64)[:, None]
 
@@ -288,6 +296,20 @@ def test_the_tables_show_groups_rates_and_reasons(comparisons: tuple[TargetCompa
     assert "…" not in text
     assert max(len(line) for line in text.splitlines()) <= 80
     assert "Target" not in printed(())
+
+
+def test_a_calculator_with_another_zero_of_energy_is_named() -> None:
+    note = "far outside the range that the model was trained on (2 to 3 eV): the calculator"
+    for trained, is_far in (
+        ({"observed": [[2.0, 3.0]], "minimum": 0.0, "maximum": 1.0}, True),
+        ({"minimum": 2.0, "maximum": 3.0}, True),  # of a converted model
+        ({"observed": [[1.0, 2.0]]}, False),  # somewhat off: 0.9 eV is what the model reaches
+        ({}, False),
+    ):
+        found = compare({**GAP, **trained}, column(1, 1, 1, 1), Far() if is_far else Additive())
+        assert (note in " ".join(printed((found,)).split())) == is_far
+        assert found.overall is not None
+        assert found.overall.mean == pytest.approx(602.9 if is_far else 0.9)
 
 
 def test_only_some_of_many_targets_are_printed() -> None:
