@@ -18,7 +18,7 @@ def gpu() -> Check:
     """What PyTorch can use of the GPUs that are there."""
     try:
         import torch
-    except Exception:
+    except Exception:  # whatever it is, the check of torch itself says it
         return Check("GPU", "note", "cannot be told without torch", "put right first what is wrong with torch")
     if torch.cuda.is_available():
         return _usable(torch)
