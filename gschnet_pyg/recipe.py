@@ -125,8 +125,12 @@ class GenerationRecipe(Section):
     """ASE database, extxyz or SDF by suffix; numbered databases in the run directory where there is none."""
     append: bool = False
     """Add to the output if it is an ASE database already; with another seed than before."""
+    resume: bool = False
+    """Complete the output, a database, if its generation was cut short; with the same settings, or more molecules. The
+    molecules are those of a run without a break."""
     work_directory: Path | None = None
-    """Fast local storage to write in; the file is moved to its place when it is whole."""
+    """Fast local storage to write a new file in, which is moved to its place in the end; after a crash it is still
+    there, in a hidden folder, and can be moved by hand and completed."""
     trace: tuple[Count, ...] = ()
     """Numbers of molecules, from 0, whose steps are printed and written as a trajectory beside the output."""
     view: bool = False

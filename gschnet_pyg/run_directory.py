@@ -155,6 +155,18 @@ class RunDirectory:
         with replace_file(self.tracking_file) as temporary:
             temporary.write_text(json.dumps({"id": run_id, "group": group}) + "\n", encoding="utf-8")
 
+    def progress(self) -> tuple[int, bool] | None:
+        """Steps that the last checkpoint has taken, and whether a validation comes next; none without a checkpoint.
+
+        Raises:
+            ModelError: if it is damaged.
+        """
+        if not self.checkpoint(LAST).is_file():
+            return None
+        content = self.read_checkpoint(LAST)
+        states = content["callbacks"].values()
+        return int(content["global_step"]), any(state.get("is_validation_ahead", False) for state in states)
+
     def read_checkpoint(self, name: str) -> dict[str, Any]:
         """Content of a checkpoint, on the CPU.
 

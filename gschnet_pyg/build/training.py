@@ -23,13 +23,13 @@ from gschnet_pyg.recipe_sections.training import BEST, LAST, ConstantSettings, C
 from gschnet_pyg.tracking.tracker import OFF, Tracker
 from gschnet_pyg.training.callbacks import (
     AveragedWeights,
-    InterruptTogether,
+    OrderlyInterrupt,
     Patience,
-    SaveOnInterrupt,
     StepLimit,
     TimeLimit,
     ValidationLine,
 )
+from gschnet_pyg.training.checkpoints import SaveBetween, WholeCheckpoints
 from gschnet_pyg.training.metrics_file import SAMPLED, MetricsFile
 from gschnet_pyg.training.module import PlacementTraining
 from gschnet_pyg.training.optimisation import Cosine, Optimisation, Plateau
@@ -107,7 +107,7 @@ def trainer(
         num_nodes=layout.nodes,
         # nothing in the buffers changes while a model learns
         strategy="auto" if processes.size == 1 else DDPStrategy(broadcast_buffers=False),
-        plugins=[processes.cluster] if processes.cluster is not None else None,
+        plugins=[WholeCheckpoints(), *([processes.cluster] if processes.cluster is not None else [])],
         use_distributed_sampler=False,  # ours shares the batches
         max_epochs=-1,
         gradient_clip_val=training.gradient_clip,
@@ -116,10 +116,10 @@ def trainer(
         num_sanity_val_steps=0,
         callbacks=[
             *_loop_callbacks(recipe, max_steps, has_bar, processes),
-            *_checkpoints(recipe, directory),
             *_after_validations(
                 recipe, sampling(recipe, steps_per_epoch, starts, processes, has_bar and processes.is_first, tracker)
             ),
+            *_checkpoints(recipe, directory, processes),
         ],
         logger=[MetricsFile(directory / "metrics.csv"), TrackedMetrics(tracker)],
         default_root_dir=directory,
@@ -151,9 +151,7 @@ def ending(recipe: Recipe, loop: Trainer) -> str:
 def _loop_callbacks(recipe: Recipe, max_steps: int, has_bar: bool, processes: Processes) -> list[Callback]:
     """What happens around the steps."""
     training = recipe.training
-    callbacks: list[Callback] = [StepLimit(max_steps)]
-    if processes.size > 1:
-        callbacks.append(InterruptTogether(processes))
+    callbacks: list[Callback] = [StepLimit(max_steps), OrderlyInterrupt(processes)]
     if has_bar:
         callbacks.append(TQDMProgressBar(training.progress_refresh))
     if training.max_minutes is not None:
@@ -163,8 +161,8 @@ def _loop_callbacks(recipe: Recipe, max_steps: int, has_bar: bool, processes: Pr
     return [*callbacks, Throughput()]  # after the limits: where the run stops, it is logged too
 
 
-def _checkpoints(recipe: Recipe, directory: Path) -> list[Callback]:
-    """The best weights, and the last ones, at every validation and where a run is interrupted."""
+def _checkpoints(recipe: Recipe, directory: Path, processes: Processes) -> list[Callback]:
+    """The best weights, and the last ones, at every validation and in between."""
     folder, metric = directory / "checkpoints", recipe.checkpoint.metric
     best: ModelCheckpoint
     if metric in SAMPLED:
@@ -172,7 +170,7 @@ def _checkpoints(recipe: Recipe, directory: Path) -> list[Callback]:
     else:
         best = ModelCheckpoint(folder, filename=BEST, monitor=metric, enable_version_counter=False)
     last = ModelCheckpoint(folder, filename=LAST, enable_version_counter=False)  # after the best: it holds its score
-    return [best, last, SaveOnInterrupt(folder / f"{LAST}.ckpt")]
+    return [best, last, SaveBetween(folder / f"{LAST}.ckpt", recipe.checkpoint.every_minutes, processes)]
 
 
 def _after_validations(recipe: Recipe, sampling: Sampling | None) -> list[Callback]:

@@ -57,6 +57,9 @@ def generate(
     append: Annotated[
         bool, typer.Option("--append", help="Add to the output if it is a database already; needs another --seed.")
     ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Complete a database whose generation was cut short; begins it if need be.")
+    ] = False,
     start: Annotated[Path | None, typer.Option(help="File of substructures to grow from.")] = None,
     trace: Annotated[
         list[int] | None, typer.Option(help="Print the steps of this molecule (from 0), and write them as extxyz.")
@@ -89,6 +92,7 @@ def generate(
         "devices": int(devices) if devices is not None and devices.isdecimal() else devices,
         "output": output,
         "append": append or None,
+        "resume": resume or None,
         "trace": trace or None,
         "view": view or None,
         "report": report or None,
@@ -113,10 +117,9 @@ def generate(
         if not result.rank:  # the first process has the word
             _tell(result, recipe, out)
     if result.interrupted:
-        more = f"--append -o {result.path} -n {recipe.n_molecules - result.requested} --seed {recipe.seed + 1}"
-        is_database = result.path.suffix == ".db" and result.requested < recipe.n_molecules
-        hint = f" The same command with {more} adds the rest." if is_database else ""
-        raise KeyboardInterrupt(f"{result.requested:,} of {recipe.n_molecules:,} molecules were requested.{hint}")
+        hint = f" The same command with --resume -o {result.path} goes on." if result.path.suffix == ".db" else ""
+        n_attempted = result.before + result.requested
+        raise KeyboardInterrupt(f"{n_attempted:,} of {recipe.n_molecules:,} molecules were attempted.{hint}")
 
 
 def say_how_to_generate(out: Output, result: TrainingResult | ConversionResult) -> None:
@@ -154,6 +157,7 @@ def _tell(result: GenerationResult, recipe: GenerationRecipe, out: Output) -> No
         requested=result.requested,
         finished=result.finished,
         abandoned=result.abandoned,
+        before=result.before,
         interrupted=result.interrupted,
         traces=result.traces,
         **({"report": result.report.to_json()} if result.report is not None else {}),

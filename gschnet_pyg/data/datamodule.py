@@ -182,7 +182,8 @@ class MoleculeDataModule(LightningDataModule):
     def state_dict(self) -> dict[str, int]:
         """Where in an epoch a checkpoint was written, so that a resumed run goes on with the molecules not yet seen."""
         assert self.trainer is not None
-        batches = self.trainer.fit_loop.epoch_loop.batch_progress.current.completed
+        # a batch counts as completed only when all callbacks have seen it, that which writes the checkpoint too
+        batches = self.trainer.fit_loop.epoch_loop.batch_progress.current.processed  # type: ignore[attr-defined]
         return {"epoch": self.trainer.current_epoch, "molecules": batches * self.loading.batch_size}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:

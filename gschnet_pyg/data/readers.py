@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import struct
 from collections.abc import Iterable, Iterator
@@ -124,7 +125,9 @@ def _check_sqlite(path: Path) -> None:
     # a page size of 1 means 65,536; the number of pages only counts if the last writer kept it
     if counter == valid_for and path.stat().st_size < n_pages * (65536 if page_size == 1 else page_size):
         raise DataError(f"{path}: is truncated; restore it from the original")
-    with closing(sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True)) as connection:
+    # what a writer that was killed has left half-done can be taken back only where the file can be written
+    mode = "rw" if os.access(path, os.W_OK) else "ro"
+    with closing(sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode={mode}", uri=True)) as connection:
         tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'systems'")
         if tables.fetchone() is None:
             raise DataError(f"{path}: is no ASE database (an SQLite file without the table 'systems')")

@@ -131,11 +131,14 @@ BEST, LAST = "best", "last"
 
 
 class CheckpointSection(Section):
-    """Which weights are the best ones."""
+    """Which weights are the best ones, and how often the last ones are stored."""
 
     monitor: Literal["loss", "valid", "unique", "stable"] = "loss"
     """The lowest validation loss, or the largest share of sampled molecules that are valid, valid and unique, or
     stable by EDM's rules; early stopping goes by it too, the learning rate always by the loss."""
+    every_minutes: PositiveFloat | None = 10.0
+    """The state to resume from is stored at least as often; before and after every validation in any case. The weights
+    do not depend on it."""
 
     @property
     def metric(self) -> str:

@@ -96,13 +96,14 @@ def tracked_generation(recipe: GenerationRecipe, output: Path, say: Say) -> Iter
 
 
 def keep_generated(
-    tracker: Tracker, finished: Sequence[Attempt], starts: Sequence[Start], judged: Judged | None
+    tracker: Tracker, finished: Sequence[Attempt], n_finished: int, starts: Sequence[Start], judged: Judged | None
 ) -> None:
     """Log what was generated: a table of molecules, and the report if there is one.
 
     Args:
         tracker: of the run.
-        finished: molecules that were written, in the order of the file.
+        finished: the first of the molecules that were written, in the order of the file.
+        n_finished: how many were written.
         starts: of the molecules.
         judged: the file, which may hold other molecules before these.
     """
@@ -111,7 +112,7 @@ def keep_generated(
     shown = finished[: tracker.n_molecules]
     if judged is not None:
         _keep_report(tracker, judged)
-        verdicts = judged.report.verdicts[len(judged.report.verdicts) - len(finished) :][: len(shown)]
+        verdicts = judged.report.verdicts[len(judged.report.verdicts) - n_finished :][: len(shown)]
     else:
         molecules = [(attempt.z, attempt.pos) for attempt in shown]
         verdicts = judge_all(molecules, ValidityOptions(), progress=False).verdicts

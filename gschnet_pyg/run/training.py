@@ -27,11 +27,12 @@ from gschnet_pyg.processes import Processes
 from gschnet_pyg.recipe import Recipe
 from gschnet_pyg.recipe_sections.training import BEST, LAST
 from gschnet_pyg.run.launching import in_processes
+from gschnet_pyg.run.locking import locked
 from gschnet_pyg.run.processes import joined, must_start_others, quiet_lightning
 from gschnet_pyg.run.tracking import keep_model, tracked_training
 from gschnet_pyg.run_directory import RunDirectory
 from gschnet_pyg.tracking.tracker import OFF, Tracker
-from gschnet_pyg.training.metrics_file import SAMPLED
+from gschnet_pyg.training.metrics_file import SAMPLED, cut_metrics
 from gschnet_pyg.training.module import PlacementTraining
 
 Say = Callable[[str], None]
@@ -100,19 +101,23 @@ def _train(recipe: Recipe, say: Say, processes: Processes) -> TrainingResult:
             f"{directory.path}: holds a model that was converted from {origin['file']}, which a training would "
             "replace; give the run another id"
         )
+    with locked(directory) if processes.is_first else nullcontext():
+        return _train_in(directory, recipe, say, processes)
+
+
+def _train_in(directory: RunDirectory, recipe: Recipe, say: Say, processes: Processes) -> TrainingResult:
+    """Train in a directory that is nobody else's."""
     recipe = directory.continued(recipe)
     # under the id that was made up, the stored recipe resumes this run
     recipe = recipe.model_copy(update={"run": recipe.run.model_copy(update={"id": directory.path.name})})
-    last = directory.checkpoint(LAST)
-    resumed_at = int(directory.read_checkpoint(LAST)["global_step"]) if last.is_file() else None
-    resumes = resumed_at is not None
-    before = directory.recipe().checkpoint.monitor if resumes else recipe.checkpoint.monitor
+    progress = directory.progress()
+    before = directory.recipe().checkpoint.monitor if progress else recipe.checkpoint.monitor
     prepared = prepare(recipe, open_source(recipe), directory.split_file)
     if processes.is_first:
         _store(prepared, directory)
         processes.shared(recipe)
     module = training_module(prepared.recipe, prepared.conditions)
-    _say_what_begins(prepared, directory, module, resumed_at, say)
+    _say_what_begins(prepared, directory, module, progress[0] if progress else None, say)
     if before != recipe.checkpoint.monitor:
         say(f"Note: checkpoint.monitor was {before} until now; the best weights are picked anew from here on.")
     # what was computed lies in the cache by now, and travels along
@@ -120,7 +125,9 @@ def _train(recipe: Recipe, say: Say, processes: Processes) -> TrainingResult:
         staged_arrays(prepared.molecules, recipe.run.cache_work_directory, progress=processes.is_first) as molecules,
         tracked_training(prepared.recipe, directory, say) if processes.is_first else nullcontext(OFF) as tracker,
     ):
-        checkpoint, prepared = last if resumes else None, replace(prepared, molecules=molecules)
+        checkpoint, prepared = directory.checkpoint(LAST) if progress else None, replace(prepared, molecules=molecules)
+        if processes.is_first:
+            cut_metrics(directory.metrics_file, *(progress or (0, False)))
         losses, picked_by = _fit(prepared, directory, module, checkpoint, say, processes, tracker)
         if processes.is_first:
             keep_model(tracker, directory, losses, picked_by)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, Timer, WeightAveraging
@@ -128,21 +128,33 @@ class Patience(EarlyStopping):
         """Go on counting, with the patience of now."""
         super().load_state_dict({**state_dict, "patience": self.patience})
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """A resumed run may have lost it already."""
+        trainer.should_stop = trainer.should_stop or self.wait_count >= self.patience
 
-class InterruptTogether(Callback):
-    """Let an interrupt of one process reach all of them, before the same batch, so that they can stop in order.
+
+class OrderlyInterrupt(Callback):
+    """Let an interrupt wait until no batch is under way, and reach all processes there, so that they stop in order.
+
+    Another one does not wait.
 
     Args:
         processes: that train together.
     """
 
-    def __init__(self, processes: Processes) -> None:
-        self.processes, self.is_asked = processes, False
-        self._before: Any = signal.SIG_DFL
+    def __init__(self, processes: Processes = ALONE) -> None:
+        self.processes = processes
+        self._before: dict[int, Any] = {}
+        self._asked: int | None = None
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """From now on an interrupt waits for the next batch."""
-        self._before = signal.signal(signal.SIGINT, self._ask)
+        if threading.current_thread() is not threading.main_thread():  # which never sees one
+            return
+        # where there are several processes, the request to terminate is for whoever started them
+        for number in (signal.SIGINT, signal.SIGTERM)[: 1 if self.processes.size > 1 else None]:
+            if callable(signal.getsignal(number)):
+                self._before[number] = signal.signal(number, self._ask)
 
     def on_train_batch_start(self, *args: Any, **kwargs: Any) -> None:
         """Called before every batch."""
@@ -164,38 +176,35 @@ class InterruptTogether(Callback):
         Raises:
             KeyboardInterrupt: if one of them was interrupted.
         """
-        found = self.processes.largest(2.0 * self.is_asked + is_busy)
+        found = self.processes.largest(2.0 * (self._asked is not None) + is_busy)
         if found >= 2.0:
-            raise KeyboardInterrupt
+            self._pass_on(self._asked or signal.SIGINT)
         return found > 0.0
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Interrupts are as they were."""
-        signal.signal(signal.SIGINT, self._before)
+        self._restore()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Interrupts are as they were; Lightning sees to them itself if this was one."""
         if not isinstance(exception, KeyboardInterrupt):
-            signal.signal(signal.SIGINT, self._before)
+            self._restore()
 
-    def _ask(self, *args: Any) -> None:
-        self.is_asked = True
+    def _ask(self, number: int, frame: Any) -> None:
+        if self._asked is not None:
+            self._pass_on(number)
+        self._asked = number
 
+    def _pass_on(self, number: int) -> NoReturn:
+        """What would have happened without this callback; at least an interrupt."""
+        handler = self._before.get(number)
+        if callable(handler):
+            handler(number, None)
+        raise KeyboardInterrupt
 
-class SaveOnInterrupt(Callback):
-    """Keep what was learnt when the user interrupts training.
-
-    Args:
-        path: of the checkpoint to go on from.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Called before Lightning lets go."""
-        if isinstance(exception, KeyboardInterrupt) and trainer.global_step > 0:
-            trainer.save_checkpoint(self.path)
+    def _restore(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
 
 class ValidationLine(Callback):

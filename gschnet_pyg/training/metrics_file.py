@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,32 @@ def last_step(path: Path) -> int:
         return -1
     with path.open(newline="", encoding="utf-8") as file:
         return max((int(row["step"]) for row in csv.DictReader(file) if row.get("step")), default=-1)
+
+
+def cut_metrics(path: Path, n_steps: int, is_validation_ahead: bool = False) -> None:
+    """Remove rows of steps that a resumed run takes anew, and one that was not written to its end.
+
+    Args:
+        path: of the file, if there is one.
+        n_steps: that the run has taken where it goes on.
+        is_validation_ahead: it goes on with the validation behind the last of them.
+    """
+    if not path.exists():
+        return
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        columns, rows = tuple(reader.fieldnames or ()), list(reader)
+    evaluated = [name for name in columns if name.startswith(("validation/", "sampled/"))]
+
+    def is_kept(row: Mapping[str, str | None]) -> bool:
+        if None in row.values() or not (row.get("step") or "").isdigit():
+            return False
+        step, is_evaluation = int(row["step"] or 0), any(row[name] for name in evaluated)
+        return step < n_steps - (is_validation_ahead and is_evaluation)
+
+    kept = [row for row in rows if is_kept(row)]
+    if len(kept) < len(rows):
+        _write(path, columns, kept)
 
 
 class MetricsFile(Logger):
@@ -69,8 +95,12 @@ class MetricsFile(Logger):
                 rows, columns = list(reader), (*there, *(name for name in COLUMNS if name not in there))
             if there == columns:
                 return columns
-        with replace_file(self.path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, columns)
-            writer.writeheader()
-            writer.writerows(rows)
+        _write(self.path, columns, rows)
         return columns
+
+
+def _write(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    with replace_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)

@@ -21,7 +21,7 @@ from gschnet_pyg.metric_names import SAMPLED
 from gschnet_pyg.processes import ALONE, Processes
 from gschnet_pyg.tracking.molecules import ShownMolecule, plain_target
 from gschnet_pyg.tracking.tracker import OFF, Tracker
-from gschnet_pyg.training.callbacks import AveragedWeights, InterruptTogether
+from gschnet_pyg.training.callbacks import AveragedWeights, OrderlyInterrupt
 from gschnet_pyg.validity.checks import ValidityOptions
 from gschnet_pyg.validity.judging import judge_all
 from gschnet_pyg.validity.rates import edm_rates, rdkit_rates
@@ -97,7 +97,7 @@ class Sampling(Callback):
         self.epoch = state_dict["epoch"]
 
     def _shares(self, trainer: Trainer, module: LightningModule) -> dict[str, float]:
-        together = next((each for each in _callbacks(trainer) if isinstance(each, InterruptTogether)), None)
+        together = next((each for each in _callbacks(trainer) if isinstance(each, OrderlyInterrupt)), None)
         attempts = self._attempts(module, together)
         finished = [attempt for attempt in attempts if attempt.is_finished]
         molecules = [(attempt.z, attempt.pos) for attempt in finished]
@@ -115,7 +115,7 @@ class Sampling(Callback):
     def _targets(self, attempt: Attempt) -> dict[str, Any]:
         return {name: plain_target(value) for name, value in self.starts[attempt.start].conditions.items()}
 
-    def _attempts(self, module: LightningModule, together: InterruptTogether | None) -> list[Attempt]:
+    def _attempts(self, module: LightningModule, together: OrderlyInterrupt | None) -> list[Attempt]:
         """What this process makes of the molecules; all processes are done then."""
         numbers = range(self.processes.rank, self.settings.n_molecules, self.processes.size)
         settings = replace(self.settings, batch_size=max(1, min(self.settings.batch_size, len(numbers))))
@@ -136,7 +136,7 @@ class _Looks:
     Processes that are done go on looking until none is busy: each of them looks as often as the others.
     """
 
-    def __init__(self, together: InterruptTogether) -> None:
+    def __init__(self, together: OrderlyInterrupt) -> None:
         self.together, self.last = together, time.monotonic()
 
     def __call__(self, view: StepView) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import ase.db
 import pytest
+from ase.db.sqlite import SQLite3Database
 
 from gschnet_pyg import run
-from gschnet_pyg.errors import DataError
 from tests.integration.conftest import TARGETS, Command, Outcome, generated, refused, train
 
 
@@ -106,13 +108,16 @@ def test_a_failure_leaves_the_file_as_it_was(
     assert add(command, conditioned, 4, 1, *TARGETS).code == 0
     before = Path("all.db").read_bytes()
 
-    def half(path: Path, molecules: list, **more: object) -> None:
-        path.write_bytes(path.read_bytes()[:1000])
-        raise DataError("the disk is full")
+    plain_write, calls = SQLite3Database.write, itertools.count()
+
+    def full(self: SQLite3Database, *arguments: Any, **more: Any) -> int:
+        if next(calls) == 1:
+            raise OSError(28, "No space left on device")
+        return plain_write(self, *arguments, **more)
 
     with monkeypatch.context() as patch:
-        patch.setattr("gschnet_pyg.run.output.write_database", half)
-        refused(add(command, conditioned, 4, 2, *TARGETS), "the disk is full")
+        patch.setattr(SQLite3Database, "write", full)
+        refused(add(command, conditioned, 24, 2, *TARGETS), "all.db: cannot be written", "No space left on device")
     assert Path("all.db").read_bytes() == before
     assert not list(Path().glob(".generating-*"))
     assert add(command, conditioned, 4, 2, *TARGETS).code == 0
@@ -131,7 +136,7 @@ def test_generated_molecules_are_not_lost_where_they_cannot_be_moved(
     arguments = ("-n", 6, "--max-atoms", 4, *TARGETS, "work_directory=scratch/here")
     for output in ("some.db", "some.extxyz"):
         with monkeypatch.context() as patch:
-            patch.setattr("gschnet_pyg.run.output.shutil.copyfile", full)
+            patch.setattr("gschnet_pyg.run.deposit.shutil.copyfile", full)
             refused(command("generate", conditioned, *arguments, "-o", output), "No space", "molecules lie in scratch")
         assert not Path(output).exists()
         kept = seen[-1].parent

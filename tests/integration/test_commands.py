@@ -107,7 +107,9 @@ def test_an_interrupted_generation_keeps_what_is_finished(
     monkeypatch.setattr("gschnet_pyg.run.generation.generate_attempts", interrupted)
     outcome = command("generate", directory, "-n", 10, "-o", "some.db")
     assert outcome.code == 130
-    assert outcome.err.startswith("Interrupted. 3 of 10 molecules were requested. The same command with --append")
+    assert outcome.err.startswith(
+        "Interrupted. 3 of 10 molecules were attempted. The same command with --resume -o some.db goes on."
+    )
     assert len(open_dataset("some.db")) == 2
     assert run.stored_counts(Path("some.db")) == {"requested": 3, "finished": 2}
 

@@ -155,7 +155,7 @@ def test_generation_keeps_what_is_finished(command: Command, database: Path, dev
     assert "Traceback" not in err
     lines = [line for line in err.splitlines() if line]
     assert lines[-1].startswith("Interrupted. ")
-    assert "of 1,000,000 molecules were requested. The same command with --append -o some.db -n" in lines[-1]
+    assert "of 1,000,000 molecules were attempted. The same command with --resume -o some.db goes on." in lines[-1]
     assert "The finished ones lie in some.db" in out
     assert run.stored_counts(Path("some.db")).keys() == {"requested", "finished"}
 

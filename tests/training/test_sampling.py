@@ -19,7 +19,7 @@ from gschnet_pyg.generation.settings import GenerationSettings
 from gschnet_pyg.model.gschnet import GSchNet
 from gschnet_pyg.processes import Processes
 from gschnet_pyg.training import sampling
-from gschnet_pyg.training.callbacks import AveragedWeights, InterruptTogether
+from gschnet_pyg.training.callbacks import AveragedWeights, OrderlyInterrupt
 from gschnet_pyg.training.metrics_file import SAMPLED
 from gschnet_pyg.training.optimisation import Optimisation
 from gschnet_pyg.training.sampling import Sampling, sampled_rates
@@ -171,7 +171,7 @@ def interrupts_as_before() -> Iterator[None]:
 @pytest.mark.usefixtures("interrupts_as_before")
 def test_an_interrupt_of_another_process_ends_a_sampling(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is noticed while molecules are made, and the weights that training goes on with are in their place."""
-    interrupts, looks = InterruptTogether(Twins(size=2)), itertools.count(1)
+    interrupts, looks = OrderlyInterrupt(Twins(size=2)), itertools.count(1)
 
     def endless(*args: Any) -> Iterator[Attempt]:
         *_, on_step, numbers = args
@@ -205,5 +205,5 @@ class Behind(Twins):
 def test_processes_wait_for_each_other_and_look_on() -> None:
     processes = Behind(size=2)
     sampler = Sampling(replace(FEW, n_molecules=0), 1, 2, processes=processes)
-    assert sampler._attempts(training(Optimisation()), InterruptTogether(processes)) == []
+    assert sampler._attempts(training(Optimisation()), OrderlyInterrupt(processes)) == []
     assert Behind.n_looks == 4
