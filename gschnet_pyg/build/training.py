@@ -11,7 +11,7 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.strategies import DDPStrategy
 
-from gschnet_pyg.build.model import model
+from gschnet_pyg.build.model import dtype, model
 from gschnet_pyg.build.processes import training_layout
 from gschnet_pyg.build.sampling import sampling
 from gschnet_pyg.errors import RecipeError
@@ -30,6 +30,7 @@ from gschnet_pyg.training.callbacks import (
     TimeLimit,
     ValidationLine,
 )
+from gschnet_pyg.training.failed_batch import FAILED_BATCH, FiniteNumbers
 from gschnet_pyg.training.metrics_file import SAMPLED, MetricsFile
 from gschnet_pyg.training.module import PlacementTraining
 from gschnet_pyg.training.optimisation import Cosine, Optimisation, Plateau
@@ -62,17 +63,19 @@ def training_module(recipe: Recipe, conditions: Sequence[Condition] = ()) -> Pla
         training.precision,
         training.compile,
     )
-    return PlacementTraining(model(recipe, conditions), optimisation)
+    return PlacementTraining(model(recipe, conditions).to(dtype(recipe)), optimisation)
 
 
 def check_accelerator(recipe: Recipe) -> None:
     """Refuse an accelerator that is not there, before any work is done.
 
     Raises:
-        RecipeError: if a GPU is asked for and none can be used.
+        RecipeError: if a GPU is asked for and none can be used, or it lacks the precision.
     """
     if recipe.training.accelerator == "gpu" and not torch.accelerator.is_available():
         raise RecipeError("training.accelerator: no GPU can be used here; take cpu or auto")
+    if recipe.training.precision == "float64" and training_layout(recipe).accelerator == "mps":
+        raise RecipeError("training.precision: Apple's GPUs lack float64; take float32, or training.accelerator=cpu")
 
 
 def trainer(
@@ -115,6 +118,7 @@ def trainer(
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
         callbacks=[
+            FiniteNumbers(directory / FAILED_BATCH, processes),
             *_loop_callbacks(recipe, max_steps, has_bar, processes),
             *_checkpoints(recipe, directory),
             *_after_validations(
