@@ -74,8 +74,13 @@ def check_accelerator(recipe: Recipe) -> None:
     """
     if recipe.training.accelerator == "gpu" and not torch.accelerator.is_available():
         raise RecipeError("training.accelerator: no GPU can be used here; take cpu or auto")
-    if recipe.training.precision == "float64" and training_layout(recipe).accelerator == "mps":
-        raise RecipeError("training.precision: Apple's GPUs lack float64; take float32, or training.accelerator=cpu")
+    if training_layout(recipe).accelerator == "mps":
+        for key, is_asked in (
+            ("training.precision", recipe.training.precision == "float64"),
+            ("sampling", recipe.sampling is not None),
+        ):
+            if is_asked:
+                raise RecipeError(f"{key}: Apple's GPUs lack float64, which this needs; take training.accelerator=cpu")
 
 
 def trainer(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import signal
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,10 +45,11 @@ class FiniteNumbers(Callback):
         self.path, self.processes = path, processes
         self._molecules = np.empty((2, 0), dtype=np.int64)  # ids and seeds of this process's share of the batch
         self._waiting: _Step | None = None
+        self._on_interrupt: Any = signal.SIG_DFL
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Nothing waits from an earlier fit."""
-        self._waiting = None
+        self._waiting, self._on_interrupt = None, signal.getsignal(signal.SIGINT)
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: PlacementSteps, batch_idx: int
@@ -98,6 +101,8 @@ class FiniteNumbers(Callback):
         if self.processes.is_first:
             _store(self.path, trainer.datamodule, ids, seeds, step)  # type: ignore[attr-defined]
         self.processes.shared(None)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, self._on_interrupt)  # Lightning ignores them where this happens in one
         loss, *_, largest = step.numbers.read()
         what = (
             f"the loss is {loss}" if not math.isfinite(loss) else f"a gradient is {largest}, with a loss of {loss:.4g}"
