@@ -33,6 +33,7 @@ from gschnet_pyg.training.losses import LossTerms, placement_loss
 from gschnet_pyg.training.module import PlacementTraining
 from gschnet_pyg.training.optimisation import Optimisation
 from gschnet_pyg.trajectory.collate import PlacementCollate
+from tests.docs.pages import REPOSITORY, blocks
 from tests.integration.conftest import NO_WORKERS, Command, conformers, refused, train, train_again
 
 VOCABULARY, CUTOFFS = Vocabulary(), Cutoffs()
@@ -120,7 +121,9 @@ def test_an_interrupt_stores_no_weights_that_are_lost(
     assert RunDirectory(Path("runs/first")).read_checkpoint("last")["global_step"] == 3
 
 
-def test_a_learning_rate_that_is_much_too_high(command: Command, measured: Path) -> None:
+def test_a_learning_rate_that_is_much_too_high(
+    command: Command, measured: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The file says what the batch was made of, in a form that is read as any other file of molecules."""
     condition = "conditions=[{kind: scalar, property: gap}]"
     outcome = train_again(command, measured, *CONSTANT, condition, "training.optimizer.learning_rate=1e30")
@@ -138,6 +141,13 @@ def test_a_learning_rate_that_is_much_too_high(command: Command, measured: Path)
     outcome = command("report", FILE, "--json", "report.json")
     assert outcome.code == 0, outcome.err
     assert len(open_dataset(FILE)) == 8
+    # the guide's own words
+    shown: list[Any] = []
+    monkeypatch.setattr("ase.visualize.view", shown.extend)
+    (snippet,) = blocks("python", REPOSITORY / "docs" / "how-to" / "troubleshooting.md")
+    exec(snippet.code.replace("runs/RUN", "runs/first"), {})
+    assert [len(atoms) for atoms in shown] == arrays["n_atoms"].tolist()
+    assert f"molecule {arrays['ids'][0]}: {shown[0].get_chemical_formula()}, shortest distance" in capsys.readouterr().out
 
 
 def test_a_validation_loss_that_is_no_number(command: Command, database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
