@@ -30,7 +30,7 @@ _NAMED = 10
 
 
 class FiniteNumbers(Callback):
-    """Stop where the loss of a step or one of its gradients is not a finite number, and store the batch.
+    """Stop where the loss of a step or the norm of its gradient is not a finite number, and store the batch.
 
     On a CPU that is before the step changes a weight. Nobody waits for the numbers of an accelerator: they are looked
     at when the next step is on its way, and before a validation begins or a checkpoint is written, so that none is
@@ -49,7 +49,7 @@ class FiniteNumbers(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Nothing waits from an earlier fit."""
-        self._waiting, self._on_interrupt = None, signal.getsignal(signal.SIGINT)
+        self._waiting, self._on_interrupt = None, signal.getsignal(signal.SIGINT) or signal.SIG_DFL
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: PlacementSteps, batch_idx: int
@@ -65,8 +65,8 @@ class FiniteNumbers(Callback):
         assert isinstance(pl_module, PlacementTraining)
         assert pl_module.loss is not None
         gradients = [weight.grad for weight in pl_module.parameters() if weight.grad is not None]
-        largest = torch.nn.utils.get_total_norm(gradients, math.inf)
-        numbers = torch.stack([*pl_module.loss[:3], largest])
+        norm = torch.nn.utils.get_total_norm(gradients)
+        numbers = torch.stack([*pl_module.loss[:3], norm])
         step = _Step(trainer.global_step + 1, trainer.current_epoch, self._molecules, _Numbers(numbers))
         if _is_immediate(pl_module.device):
             self._check(step, trainer)
@@ -103,10 +103,9 @@ class FiniteNumbers(Callback):
         self.processes.shared(None)
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, self._on_interrupt)  # Lightning ignores them where this happens in one
-        loss, *_, largest = step.numbers.read()
-        what = (
-            f"the loss is {loss}" if not math.isfinite(loss) else f"a gradient is {largest}, with a loss of {loss:.4g}"
-        )
+        loss, *_, norm = step.numbers.read()
+        of_gradient = f"the norm of the gradient is {norm}, with a loss of {loss:.4g}"
+        what = of_gradient if math.isfinite(loss) else f"the loss is {loss}"
         raise ModelError(
             f"step {step.number:,}: {what}; lower training.optimizer.learning_rate (in a run with another id) or set "
             f"training.gradient_clip, and look at the batch, {_listed(ids)}, in {self.path}"
@@ -121,7 +120,7 @@ class _Step:
         number: from 1.
         epoch: from 0.
         molecules: ``[2, M]`` ids and seeds of this process's share.
-        numbers: loss, its two terms, and the largest gradient.
+        numbers: loss, its two terms, and the norm of its gradient.
     """
 
     number: int
@@ -165,7 +164,7 @@ def _store(path: Path, batches: MoleculeDataModule, ids: np.ndarray, seeds: np.n
     rows = order[np.searchsorted(dataset.ids, ids, sorter=order)]
     molecules = [dataset[row] for row in rows.tolist()]
     sizes = np.array([len(molecule.z) for molecule in molecules])
-    loss, of_type, of_distance, largest = step.numbers.read()
+    loss, of_type, of_distance, norm = step.numbers.read()
     arrays: dict[str, Any] = {
         "ids": ids,
         "n_atoms": sizes,
@@ -178,7 +177,7 @@ def _store(path: Path, batches: MoleculeDataModule, ids: np.ndarray, seeds: np.n
         "loss": loss,
         "loss_type": of_type,
         "loss_distance": of_distance,
-        "largest_gradient": largest,
+        "gradient_norm": norm,
         **{f"condition_{name}": dataset.properties[name].values[rows] for name in batches.collate.conditions},
     }
     with replace_file(path) as temporary:
