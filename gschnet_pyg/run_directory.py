@@ -40,6 +40,7 @@ DECIDED = (
             "schedule",
             "label_width",
             "ema_decay",
+            "precision",
         )
     ),
 )
@@ -206,21 +207,23 @@ class RunDirectory:
         Raises:
             ModelError: if there is no checkpoint, or it is damaged.
         """
-        from gschnet_pyg.model.storage import build_model
+        from gschnet_pyg.model.storage import restore_model
 
         name = self.picked()
         content = self.read_checkpoint(name)
         try:
-            model = build_model(content["gschnet_pyg"])
             prefix = "model."
             weights = {key: value for key, value in content["state_dict"].items() if key.startswith(prefix)}
-            model.load_state_dict({key.removeprefix(prefix): value for key, value in weights.items()})
+            return restore_model(
+                content["gschnet_pyg"], {key.removeprefix(prefix): value for key, value in weights.items()}
+            )
+        except ModelError as error:
+            raise ModelError(f"{self.checkpoint(name)}: {error}") from None
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ModelError(
                 f"{self.checkpoint(name)}: holds no model that this version can build ({str(error).splitlines()[0]}); "
                 "train it anew"
             ) from None
-        return model.eval()
 
     def export(self, model: GSchNet, converted_from: Mapping[str, str] | None = None) -> None:
         """Write the trained model, and the file that it was converted from, if it was."""

@@ -101,7 +101,8 @@ def datamodule(
     recipe: Recipe, molecules: MoleculeDataset, parts: Split, processes: Processes = ALONE
 ) -> MoleculeDataModule:
     """Loaders of the three parts, or a process's share of them; all properties of the molecules are conditions."""
-    from gschnet_pyg.data.datamodule import Loading, MoleculeDataModule  # Lightning takes seconds
+    from gschnet_pyg.build.model import dtype  # torch and Lightning take seconds
+    from gschnet_pyg.data.datamodule import Loading, MoleculeDataModule
 
     training = recipe.training
     loading = Loading(
@@ -112,6 +113,7 @@ def datamodule(
         training.workers.test,
         processes.rank,
         processes.size,
+        dtype(recipe),
     )
     return MoleculeDataModule(
         molecules,

@@ -34,7 +34,7 @@ def device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         chosen = torch.device(name)
-        torch.empty(0, device=chosen)
-    except (RuntimeError, AssertionError) as error:
+        torch.empty(0, device=chosen, dtype=torch.float64)  # of positions
+    except (RuntimeError, AssertionError, TypeError) as error:
         raise RecipeError(f"device: {name!r} cannot be used here ({str(error).splitlines()[0]})") from None
     return chosen

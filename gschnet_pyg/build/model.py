@@ -27,6 +27,11 @@ def model(recipe: Recipe, conditions: Sequence[Condition] = ()) -> GSchNet:
         return GSchNet(vocabulary(recipe), cutoffs(recipe), model_settings(recipe), embedding)
 
 
+def dtype(recipe: Recipe) -> torch.dtype:
+    """Of weights, distances and conditions in training."""
+    return torch.float64 if recipe.training.precision == "float64" else torch.float32
+
+
 def model_settings(recipe: Recipe) -> ModelSettings:
     """Sizes of the network."""
     section = recipe.model

@@ -11,7 +11,7 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.strategies import DDPStrategy
 
-from gschnet_pyg.build.model import model
+from gschnet_pyg.build.model import dtype, model
 from gschnet_pyg.build.processes import training_layout
 from gschnet_pyg.build.sampling import sampling
 from gschnet_pyg.errors import RecipeError
@@ -30,6 +30,7 @@ from gschnet_pyg.training.callbacks import (
     ValidationLine,
 )
 from gschnet_pyg.training.checkpoints import SaveBetween, WholeCheckpoints
+from gschnet_pyg.training.failed_batch import FAILED_BATCH, FiniteNumbers
 from gschnet_pyg.training.metrics_file import SAMPLED, MetricsFile
 from gschnet_pyg.training.module import PlacementTraining
 from gschnet_pyg.training.optimisation import Cosine, Optimisation, Plateau
@@ -62,17 +63,24 @@ def training_module(recipe: Recipe, conditions: Sequence[Condition] = ()) -> Pla
         training.precision,
         training.compile,
     )
-    return PlacementTraining(model(recipe, conditions), optimisation)
+    return PlacementTraining(model(recipe, conditions).to(dtype(recipe)), optimisation)
 
 
 def check_accelerator(recipe: Recipe) -> None:
     """Refuse an accelerator that is not there, before any work is done.
 
     Raises:
-        RecipeError: if a GPU is asked for and none can be used.
+        RecipeError: if a GPU is asked for and none can be used, or it lacks the precision.
     """
     if recipe.training.accelerator == "gpu" and not torch.accelerator.is_available():
         raise RecipeError("training.accelerator: no GPU can be used here; take cpu or auto")
+    if training_layout(recipe).accelerator == "mps":
+        for key, is_asked in (
+            ("training.precision", recipe.training.precision == "float64"),
+            ("sampling", recipe.sampling is not None),
+        ):
+            if is_asked:
+                raise RecipeError(f"{key}: Apple's GPUs lack float64, which this needs; take training.accelerator=cpu")
 
 
 def trainer(
@@ -115,6 +123,7 @@ def trainer(
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
         callbacks=[
+            FiniteNumbers(directory / FAILED_BATCH, processes),
             *_loop_callbacks(recipe, max_steps, has_bar, processes),
             *_after_validations(
                 recipe, sampling(recipe, steps_per_epoch, starts, processes, has_bar and processes.is_first, tracker)

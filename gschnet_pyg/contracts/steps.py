@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 from torch import Tensor
 from torch_geometric.data import Data
 
@@ -69,6 +70,7 @@ class PlacementSteps(Data):
         next_class: ``[n_steps]`` class to predict (training only).
         labelled_predictor: ``[n_labelled]`` predictors of the steps that place an atom (training only).
         labelled_distance: ``[n_labelled]`` Å, to the atom that is placed (training only).
+        ids, seeds: ``[n_molecules]`` NumPy, of the molecules and of their trajectories (data module only).
     """
 
     n_molecules: int
@@ -87,6 +89,8 @@ class PlacementSteps(Data):
     next_class: Tensor
     labelled_predictor: Tensor
     labelled_distance: Tensor
+    ids: np.ndarray
+    seeds: np.ndarray
 
     def __inc__(self, key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
         raise TypeError("PlacementSteps is a batch already; collate molecules, not batches")

@@ -14,6 +14,9 @@ from gschnet_pyg.errors import DataError
 MIN_DISTANCE = 0.01
 """Å; atoms closer than this are the same atom twice."""
 
+FARTHEST = 1e8
+"""Å; beyond, float64 has no digits left for what is between the atoms."""
+
 
 def check_molecules(arrays: MoleculeArrays) -> None:
     """Refuse molecules that no chemistry could mean.
@@ -22,8 +25,8 @@ def check_molecules(arrays: MoleculeArrays) -> None:
         arrays: molecules, positions in Å.
 
     Raises:
-        DataError: naming the first molecule that has no atoms, a position that is not a number, or two atoms at one
-            place, or an id that occurs twice.
+        DataError: naming the first molecule that has no atoms, a position that is not a number or very far away, or
+            two atoms at one place, or an id that occurs twice.
     """
     n_atoms = np.diff(arrays.offsets)
     if (n_atoms == 0).any():
@@ -33,6 +36,13 @@ def check_molecules(arrays: MoleculeArrays) -> None:
     if not finite.all():
         first = molecule[np.argmin(finite)]
         raise DataError(f"{arrays.describe(first)}: a coordinate is not a finite number; remove the molecule")
+    farthest = np.abs(arrays.pos).max(axis=1)
+    if farthest.max() > FARTHEST:
+        atom = int(np.argmax(farthest > FARTHEST))
+        raise DataError(
+            f"{arrays.describe(molecule[atom])}: a coordinate of {farthest[atom]:.3g} Å, where distances between atoms "
+            "are lost in rounding; check the unit of lengths, or move the molecule to the origin"
+        )
     if (pair := _coincident_atoms(arrays.pos, molecule)) is not None:
         row = molecule[pair[0]]
         a, b = sorted(pair - arrays.offsets[row])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from tqdm import tqdm
 from gschnet_pyg.contracts import Cutoffs
 from gschnet_pyg.data.arrays import MoleculeArrays
 from gschnet_pyg.data.cache import short_hash
-from gschnet_pyg.data.dataset import MoleculeDataset
+from gschnet_pyg.data.dataset import MoleculeDataset, centred
 from gschnet_pyg.data.readers import off
 
 _CHUNK_ATOMS = 50_000
@@ -41,7 +42,7 @@ def connected(dataset: MoleculeDataset, cutoffs: Cutoffs, progress: bool = True)
 def _stored(arrays: MoleculeArrays, cutoffs: Cutoffs, progress: bool) -> np.ndarray:
     """The answer for all molecules of a source, from its cache."""
     assert arrays.directory is not None
-    file = arrays.directory / f"connected-{short_hash([cutoffs.placement, cutoffs.covalent_factor])}.npy"
+    file = arrays.directory / f"connected-{short_hash(['centred', cutoffs.placement, cutoffs.covalent_factor])}.npy"
     with contextlib.suppress(OSError, ValueError, EOFError):
         answer: np.ndarray = np.load(file, allow_pickle=False)
         if answer.shape == (len(arrays),) and answer.dtype == bool:
@@ -81,8 +82,10 @@ def _connected_chunk(z: np.ndarray, pos: np.ndarray, ptr: np.ndarray, cutoffs: C
 
     from gschnet_pyg.neighbors import neighbors
 
+    # as trajectories see them
+    pos = np.concatenate([centred(z[start:end], pos[start:end]) for start, end in pairwise(ptr.tolist())])
     pairs = neighbors(
-        torch.from_numpy(z.astype(np.int64)), torch.from_numpy(np.array(pos)), torch.from_numpy(ptr), cutoffs
+        torch.from_numpy(z.astype(np.int64)), torch.from_numpy(pos), torch.from_numpy(ptr), cutoffs
     ).placement
     n_atoms = len(z)
     graph = coo_array((np.ones(len(pairs), dtype=bool), (pairs.first.numpy(), pairs.second.numpy())), [n_atoms] * 2)

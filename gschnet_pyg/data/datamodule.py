@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset, Sampler
 from torch_geometric.data import Data
@@ -46,13 +47,15 @@ class SeededMolecules(Dataset[Data]):
 
 
 class _MarkingCollate:
-    """A collate that marks the batches made of a filler."""
+    """A collate that says which molecules a batch is made of, and marks that of a filler."""
 
     def __init__(self, collate: PlacementCollate) -> None:
         self.collate = collate
 
     def __call__(self, molecules: Sequence[Data]) -> PlacementSteps:
         steps = self.collate(molecules)
+        steps.ids = np.array([int(molecule.id) for molecule in molecules])
+        steps.seeds = np.array([int(molecule.seed) for molecule in molecules])
         if FILLER in molecules[0]:
             steps[FILLER] = True
         return steps
@@ -136,6 +139,7 @@ class Loading:
         train_workers, validation_workers, test_workers: processes that build batches; 0 builds them in
             the training process.
         rank, n_processes: number of this process among those that share every batch, and how many these are.
+        dtype: of distances and conditions, that of the model.
     """
 
     batch_size: int
@@ -145,6 +149,7 @@ class Loading:
     test_workers: int = 0
     rank: int = 0
     n_processes: int = 1
+    dtype: torch.dtype = torch.float32
 
 
 class MoleculeDataModule(LightningDataModule):
@@ -175,8 +180,10 @@ class MoleculeDataModule(LightningDataModule):
     ) -> None:
         super().__init__()
         self.dataset, self.split, self.loading, self.seed = dataset, split, loading, seed
-        self.collate = PlacementCollate(vocabulary, cutoffs, loading.steps_drawn, conditions, growth)
-        self.noisy_collate = PlacementCollate(vocabulary, cutoffs, loading.steps_drawn, conditions, growth, noise)
+        self.collate, self.noisy_collate = (
+            PlacementCollate(vocabulary, cutoffs, loading.steps_drawn, conditions, growth, of_positions, loading.dtype)
+            for of_positions in (Noise(), noise)
+        )
         self._done = (0, 0)
 
     def state_dict(self) -> dict[str, int]:

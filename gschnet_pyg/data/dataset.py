@@ -148,11 +148,9 @@ class MoleculeDataset(_Dataset):
         arrays = self.arrays
         start, stop = arrays.offsets[row], arrays.offsets[row + 1]
         z = arrays.z[start:stop].astype(np.int64)
-        pos = arrays.pos[start:stop]
-        mass = atomic_masses[z]
         data = Data(
             z=torch.from_numpy(z),
-            pos=torch.from_numpy(pos - (mass @ pos) / mass.sum()),
+            pos=torch.from_numpy(centred(z, arrays.pos[start:stop])),
             id=torch.from_numpy(arrays.ids[row : row + 1].copy()),
         )
         for name, column in self._columns.items():
@@ -277,6 +275,16 @@ class MoleculeDataset(_Dataset):
         """Properties by name, values ``[M, k]``; those of a large computed one are read where they are indexed."""
         units = {name: self.arrays.properties[name].unit for name in self._names} | self._units
         return PropertyView(self._columns, units, self.rows)
+
+
+def centred(z: np.ndarray, pos: np.ndarray) -> np.ndarray:
+    """Positions ``[N, 3]`` of a molecule's atoms relative to their centre of mass.
+
+    Rounding may carry a distance over a cutoff, so everybody who compares distances takes them from here.
+    """
+    mass = atomic_masses[z]
+    positions: np.ndarray = pos - (mass @ pos) / mass.sum()
+    return positions
 
 
 @cache

@@ -120,7 +120,7 @@ class Scores:
         Those of points are exact, as ``PlacementGrid.position_logp`` adds them up. That of a cell is no lower than
         any of its points'.
         """
-        total = columns(self.level.outside, cells.cell)
+        total = columns(self.level.outside, cells.cell).to(self.logp.dtype)
         start, number = 0, 0
         while start < len(cells.cell):
             while cells.ends[number] <= start:

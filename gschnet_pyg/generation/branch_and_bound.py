@@ -12,6 +12,7 @@ from torch import Tensor
 from gschnet_pyg.generation.bounds import Cells, Predictors, Scores
 from gschnet_pyg.generation.cells import CellTree
 from gschnet_pyg.generation.grid import PlacementGrid
+from gschnet_pyg.generation.settings import bounded
 from gschnet_pyg.model.messages import columns
 
 MAX_LOST = 1e-6
@@ -54,15 +55,16 @@ class PositionSearch:
 
         Args:
             predictor_pos: ``[K, 3]`` Å, relative to the focus; predictors of a molecule are consecutive.
-            distance_logp: ``[K, n_bins]`` float32, of each predictor's distance to the next atom.
+            distance_logp: ``[K, n_bins]`` of each predictor's distance to the next atom.
             counts: predictors of every molecule.
             temperature: divides the log-probabilities before they are normalised.
             uniform: ``[M]`` in [0, 1).
 
         Returns:
-            ``[M, 3]`` Å, float64, relative to the focus. The last point of the grid, as from the whole grid, where no
-            point is possible: all log-probabilities are minus infinity, or not a number.
+            ``[M, 3]`` Å, float64, relative to the focus. NaN, as from the whole grid, where no point is possible: all
+            log-probabilities are minus infinity, or not a number.
         """
+        temperature = bounded(temperature)
         predictors = Predictors(predictor_pos, distance_logp, [int(n) for n in counts])
         order = torch.as_tensor(predictors.order, device=self.grid.points.device)
         uniform = torch.as_tensor(uniform, device=order.device).double()[order]
@@ -153,4 +155,4 @@ class PositionSearch:
                 is_here = (place == picked[-1].index_select(0, molecule)).view(2, *[1] * (weights.dim() - 2), -1)
                 weights = (weights * is_here).sum(0)
         pos = self.grid.axis[torch.stack(picked, dim=1)]
-        return torch.where((total > 0)[:, None], pos, self.grid.points[-1])
+        return torch.where((total > 0)[:, None], pos, torch.nan)

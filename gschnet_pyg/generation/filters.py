@@ -30,7 +30,7 @@ class KeptFilters:
 
     def update(self, row: np.ndarray) -> None:
         """Evaluate the filters of new pairs, by their rows."""
-        distance = torch.as_tensor(self.slots.distance(row), dtype=torch.float32).to(self.device, self.dtype)
+        distance = torch.as_tensor(self.slots.distance(row), dtype=self.dtype).to(self.device)
         place = torch.as_tensor(row).to(self.device)
         for kept, new in zip(self.of_blocks, self.schnet.filters(distance), strict=True):
             kept.of_pairs.index_copy_(0, place, new.of_pairs)

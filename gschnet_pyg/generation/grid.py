@@ -7,6 +7,7 @@ from torch import Tensor
 
 from gschnet_pyg.contracts import DistanceBins
 from gschnet_pyg.errors import RecipeError
+from gschnet_pyg.generation.settings import bounded
 
 MAX_POINTS = 50_000_000
 """Largest grid, before its corners are cut off."""
@@ -76,11 +77,12 @@ class PlacementGrid:
             square = torch.addmv(self._squares + (pos**2).sum(), self.points, pos, alpha=-2.0).clamp_(min=0.0)
             nearest = square.sqrt_().mul_(1.0 / self.bins.width).add_(0.5).clamp_(max=self.bins.number - 1)
             total += logp.index_select(0, nearest.int())
-        return torch.log_softmax(total / temperature, dim=0)
+        return torch.log_softmax(total / bounded(temperature), dim=0)
 
     def sample(self, predictor_pos: Tensor, distance_logp: Tensor, temperature: float, uniform: float) -> Tensor:
-        """Draw a position ``[3]`` relative to the focus, by inverse CDF in grid order."""
-        return self.points[_invert(self.position_logp(predictor_pos, distance_logp, temperature), uniform)]
+        """Draw a position ``[3]`` relative to the focus, by inverse CDF in grid order; NaN if no point is possible."""
+        logp = self.position_logp(predictor_pos, distance_logp, temperature)
+        return self.points[0] * torch.nan if logp.isnan().any() else self.points[_invert(logp, uniform)]
 
     def sample_first(self, distance_logp: Tensor, molecule: Tensor, uniform: Tensor) -> Tensor:
         """Draw the first atoms of molecules on a line from the origin, over all bins, without temperature.
@@ -91,15 +93,15 @@ class PlacementGrid:
             uniform: ``[M]`` float64 in [0, 1).
 
         Returns:
-            ``[M, 3]`` Å, relative to the origin.
+            ``[M, 3]`` Å, relative to the origin; NaN where no bin is possible.
         """
         total = distance_logp.new_zeros(len(uniform), distance_logp.shape[1]).index_add(0, molecule, distance_logp)
         cumulative = torch.log_softmax(total, dim=1).double().exp().cumsum(1)
-        choice = torch.searchsorted(cumulative, uniform[:, None] * cumulative[:, -1:], right=True)
+        choice = torch.searchsorted(cumulative, _below(uniform[:, None], cumulative[:, -1:]), right=True)
         along_x = self.points.new_zeros(len(uniform), 3)
         # in float64, as the grid's points: many distances lie on the edge of a bin
         along_x[:, :1] = choice.clamp(max=self.bins.number - 1).double() * self.bins.width
-        return along_x
+        return torch.where(cumulative[:, -1:] > 0, along_x, torch.nan)
 
 
 def _merge_focus(predictor_pos: Tensor, distance_logp: Tensor) -> tuple[Tensor, Tensor]:
@@ -114,4 +116,9 @@ def _merge_focus(predictor_pos: Tensor, distance_logp: Tensor) -> tuple[Tensor, 
 def _invert(logp: Tensor, uniform: float) -> Tensor:
     """First index at which the cumulative probability exceeds ``uniform`` in [0, 1)."""
     cumulative = torch.cumsum(logp.double().exp_(), dim=0)
-    return torch.searchsorted(cumulative, uniform * cumulative[-1], right=True).clamp(max=len(logp) - 1)
+    return torch.searchsorted(cumulative, _below(uniform, cumulative[-1]), right=True).clamp(max=len(logp) - 1)
+
+
+def _below(uniform: Tensor | float, total: Tensor) -> Tensor:
+    """A share in [0, 1) of totals; rounding must not make it all of one, which lies past the last possible choice."""
+    return torch.minimum(uniform * total, torch.nextafter(total, torch.zeros_like(total)))

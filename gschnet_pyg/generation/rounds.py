@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gschnet_pyg.errors import ModelError
 from gschnet_pyg.generation.branch_and_bound import PositionSearch
 from gschnet_pyg.generation.filters import KeptFilters, slots_in
 from gschnet_pyg.generation.grid import PlacementGrid
-from gschnet_pyg.generation.settings import GenerationSettings
+from gschnet_pyg.generation.settings import GenerationSettings, bounded
 from gschnet_pyg.generation.slots import Slots
 from gschnet_pyg.generation.state import Attempt, PartialMolecule, StepView
 from gschnet_pyg.model.gschnet import GSchNet
@@ -44,7 +45,7 @@ class Rounds:
         self.search = PositionSearch(grid.to(self.device))
         in_memory = slots_in(settings.filter_memory, model.schnet, settings.max_atoms)
         self.n_slots = min(settings.batch_size, settings.n_molecules, in_memory)
-        self.slots = Slots(self.n_slots, settings.max_atoms, model.cutoffs, model.settings.has_origin)
+        self.slots = Slots(self.n_slots, settings.max_atoms, model.cutoffs, model.settings.has_origin, model.dtype)
         self.filters = KeptFilters(model.schnet, self.slots)
         self._free = list(range(self.n_slots))
 
@@ -60,7 +61,11 @@ class Rounds:
 
     @torch.inference_mode()
     def advance(self, molecules: Sequence[PartialMolecule]) -> dict[int, Attempt]:
-        """One step of every molecule; returns those that ended with it, by number."""
+        """One step of every molecule; returns those that ended with it, by number.
+
+        Raises:
+            ModelError: if the model predicts something that is not a number.
+        """
         vocabulary = self.model.vocabulary
         uniform = np.array([molecule.random.random(3) for molecule in molecules])
         focus = [molecule.choose_focus(u) for molecule, u in zip(molecules, uniform[:, 0], strict=True)]
@@ -71,7 +76,8 @@ class Rounds:
         steps = steps.to(self.device)
         features, embedded = self.model.encode(steps, self.filters.of_blocks), self.model.embed_conditions(steps)
         type_logp = self.model.type_logp(features, embedded, steps).double().cpu().numpy()
-        next_class = _draw(type_logp / self.settings.type_temperature, uniform[:, 1])
+        _check_numbers(molecules, np.isnan(type_logp).any(axis=1))
+        next_class = _draw(type_logp / bounded(self.settings.type_temperature), uniform[:, 1])
         if self.on_step is not None:
             for molecule, *seen in zip(molecules, focus, type_logp, vocabulary.z_of[next_class], strict=True):
                 self.on_step(StepView(molecule, *seen))
@@ -81,16 +87,35 @@ class Rounds:
             asked, counts = predictors.of(growing)
             on_device = torch.as_tensor(asked, device=self.device)
             asked_class = torch.as_tensor(np.repeat(next_class[growing], counts), device=self.device)
-            logp = self.model.distance_logp(features, embedded, steps, on_device, asked_class).float()
+            logp = self.model.distance_logp(features, embedded, steps, on_device, asked_class)
             of_focus = self._draw_positions(
                 steps.predictor_pos[on_device], logp, counts, ~has_atoms[growing], uniform[growing, 2]
             )
-            chosen = [molecules[row] for row in growing.tolist()]
-            types = vocabulary.z_of[next_class[growing]]
-            for molecule, row, z, offset in zip(chosen, growing.tolist(), types.tolist(), of_focus, strict=True):
-                molecule.place(z, molecule.focus_pos(focus[row]) + offset)
-            self._place(chosen, [len(molecule.z) - 1 for molecule in chosen])
+            is_placed = ~np.isnan(of_focus).any(axis=1)
+            if not is_placed.all():
+                ended |= self._give_up([molecules[row] for row in growing[~is_placed]], ~is_placed, logp, counts)
+            chosen = [molecules[row] for row in growing[is_placed]]
+            for molecule, row, offset in zip(chosen, growing[is_placed], of_focus[is_placed], strict=True):
+                molecule.place(int(vocabulary.z_of[next_class[row]]), molecule.focus_pos(focus[row]) + offset)
+            if chosen:
+                self._place(chosen, [len(molecule.z) - 1 for molecule in chosen])
         return ended
+
+    def _give_up(
+        self, molecules: Sequence[PartialMolecule], is_lost: np.ndarray, distance_logp: Tensor, counts: np.ndarray
+    ) -> dict[int, Attempt]:
+        """Abandon molecules whose next atom has no possible place; an error if the model says no numbers.
+
+        Args:
+            molecules: that are lost.
+            is_lost: ``[n]`` they among all that were to get an atom.
+            distance_logp: ``[K, n_bins]`` of the predictors of all.
+            counts: ``[n]`` predictors of each.
+        """
+        is_nan = distance_logp.isnan().any(dim=1).cpu().numpy()
+        _check_numbers(molecules, np.array([part.any() for part in np.split(is_nan, counts.cumsum()[:-1])])[is_lost])
+        self._free += [molecule.slot for molecule in molecules]
+        return {molecule.number: molecule.end(is_finished=False) for molecule in molecules}
 
     def _stop(
         self, molecules: Sequence[PartialMolecule], focus: Sequence[int], is_stop: np.ndarray
@@ -162,9 +187,22 @@ class _Predictors:
         return self.order[place], self.counts[steps]
 
 
+def _check_numbers(molecules: Sequence[PartialMolecule], is_nan: np.ndarray) -> None:
+    """Refuse to go on with a model that predicts something else than numbers."""
+    if is_nan.any():
+        molecule = molecules[int(np.argmax(is_nan))]
+        raise ModelError(
+            f"molecule {molecule.number}, after {len(molecule.z)} atoms: what the model predicts is not a number; its "
+            "weights are damaged or too large: train it anew, with a lower learning rate"
+        )
+
+
 def _draw(logits: np.ndarray, uniform: np.ndarray) -> np.ndarray:
     """Class of every row, by inverse CDF."""
     weights = np.exp(logits - logits.max(axis=1, keepdims=True))
     cumulative = np.cumsum(weights, axis=1)
-    choice: np.ndarray = (cumulative <= (uniform * cumulative[:, -1])[:, None]).sum(axis=1)
-    return choice.clip(max=logits.shape[1] - 1)
+    total = cumulative[:, -1]
+    # rounding must not lead past the last class that is possible
+    before = np.minimum(uniform * total, np.nextafter(total, 0.0))
+    choice: np.ndarray = (cumulative <= before[:, None]).sum(axis=1)
+    return choice

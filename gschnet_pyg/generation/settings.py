@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+COLDEST, HOTTEST = 1e-12, 1e12
+"""Temperatures beyond these draw the same, the most likely or anything, and would leave the range of float32."""
+
 
 @dataclass(frozen=True)
 class GenerationSettings:
@@ -29,3 +32,8 @@ class GenerationSettings:
     grid_spacing: float = 0.05
     filter_memory: float = 2.0
     seed: int = 0
+
+
+def bounded(temperature: float) -> float:
+    """A temperature that scores can be divided by."""
+    return min(max(temperature, COLDEST), HOTTEST)

@@ -24,14 +24,22 @@ class Slots:
         max_atoms: largest molecule.
         cutoffs: Å.
         has_origin: the origin is a site that atoms hear.
+        dtype: of the steps' distances, positions and conditions: that of the model.
 
     Attributes:
         pairs_per_slot: rows of a slot.
         n_atoms: ``[n_slots]``.
     """
 
-    def __init__(self, n_slots: int, max_atoms: int, cutoffs: Cutoffs, has_origin: bool = True) -> None:
-        self.cutoffs, self.has_origin = cutoffs, has_origin
+    def __init__(
+        self,
+        n_slots: int,
+        max_atoms: int,
+        cutoffs: Cutoffs,
+        has_origin: bool = True,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.cutoffs, self.has_origin, self.dtype = cutoffs, has_origin, dtype
         self.pairs_per_slot = rows_per_molecule(max_atoms)
         self.n_atoms = np.zeros(n_slots, dtype=np.int64)
         self._z = np.zeros((n_slots, max_atoms), dtype=np.int64)
@@ -117,9 +125,9 @@ class Slots:
             Pairs(*map(torch.as_tensor, (*prediction, distance[is_predictor]))),
         )
         table = StepTable(np.arange(len(slots)), sizes, np.asarray(focus))
-        steps = expand_steps(atoms, table, vocabulary, self.has_origin)
+        steps = expand_steps(atoms, table, vocabulary, self.has_origin, self.dtype)
         steps.conditions = {
-            name: torch.as_tensor(np.stack([each[name] for each in conditions]), dtype=torch.float32)
+            name: torch.as_tensor(np.stack([each[name] for each in conditions]), dtype=self.dtype)
             for name in (conditions[0] if conditions else ())
         }
         return steps

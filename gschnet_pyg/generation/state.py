@@ -74,8 +74,8 @@ class Attempt:
         number: of the molecule in the request, from 0.
         z: ``[N]`` atomic numbers in placement order.
         pos: ``[N, 3]`` Å, relative to the origin token.
-        is_finished: every atom is finished; otherwise the molecule outgrew the maximum, or stopped
-            before its first atom.
+        is_finished: every atom is finished; otherwise the molecule outgrew the maximum, stopped before its first
+            atom, or no place was possible for the next one.
         start: which of the starts it began with.
     """
 

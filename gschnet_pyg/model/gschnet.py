@@ -92,6 +92,11 @@ class GSchNet(nn.Module):
         self.distance_head = dense_stack(n_inputs, settings.distance_width, self.bins.number, settings.distance_layers)
         self.next_type_embedding = nn.Embedding(vocabulary.n_types, settings.n_features)
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the weights, and of the distances and conditions to read."""
+        return self.next_type_embedding.weight.dtype
+
     def forward(self, steps: PlacementSteps) -> Prediction:
         """Predict every step of a batch that carries labels."""
         features = self.encode(steps)
@@ -125,7 +130,8 @@ class GSchNet(nn.Module):
             return F.log_softmax(total.index_add(0, steps.predictor_step, logp), dim=-1)
         # the logarithm of the mean probability, kept finite by the largest of each step and type
         step = steps.predictor_step.unsqueeze(-1).expand_as(logp)
-        largest = torch.full_like(total, -torch.inf).scatter_reduce(0, step, logp.detach(), "amax")
+        lowest = torch.finfo(logp.dtype).min  # what no predictor thinks possible has no difference to it otherwise
+        largest = torch.full_like(total, lowest).scatter_reduce(0, step, logp.detach(), "amax")
         summed = total.index_add(0, steps.predictor_step, torch.exp(logp - largest[steps.predictor_step]))
         return F.log_softmax(summed.log() + largest, dim=-1)
 
@@ -149,7 +155,7 @@ class GSchNet(nn.Module):
 
     def _log_softmax(self, logits: Tensor) -> Tensor:
         """In the precision of the weights, whatever that of the products."""
-        return F.log_softmax(logits, dim=-1, dtype=self.next_type_embedding.weight.dtype)
+        return F.log_softmax(logits, dim=-1, dtype=self.dtype)
 
 
 def _append(features: Tensor, embedded: Tensor | None, step: Tensor) -> Tensor:

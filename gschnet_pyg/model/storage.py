@@ -8,8 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from torch import Tensor
 
 from gschnet_pyg.contracts import Cutoffs, Vocabulary
 from gschnet_pyg.errors import ModelError
@@ -39,7 +41,8 @@ def load_model(path: Path) -> GSchNet:
     """Build the model that a file describes, on the CPU, ready to predict.
 
     Raises:
-        ModelError: if the file is missing, damaged, newer than this package, or its weights do not fit.
+        ModelError: if the file is missing, damaged, newer than this package, or its weights do not fit or are no
+            numbers.
     """
     if not path.is_file():
         raise ModelError(f"{path}: no such model file; train a model first")
@@ -54,15 +57,32 @@ def load_model(path: Path) -> GSchNet:
     try:
         if description["format"] > FORMAT:
             raise ModelError(f"written by a newer version (format {description['format']}); update gschnet_pyg")
-        model = build_model(description)
+        return restore_model(description, weights)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from None
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path}: its description of the model is damaged ({error!r})") from None
-    try:
-        model.load_state_dict(weights)
     except RuntimeError as error:
         raise ModelError(f"{path}: the weights do not fit the settings stored with them: {error}") from None
+
+
+def restore_model(description: Mapping[str, Any], weights: Mapping[str, Tensor]) -> GSchNet:
+    """The model that :func:`describe_model` described with its weights, in their precision, ready to predict.
+
+    Args:
+        description: of the model.
+        weights: all of them; the model is of float64 where they are, and otherwise of float32.
+
+    Raises:
+        ModelError: if a weight is not a number.
+        RuntimeError: if they do not fit the description; other errors if that is damaged.
+    """
+    model = build_model(description)
+    if all(weight.dtype == torch.float64 for weight in weights.values() if weight.is_floating_point()):
+        model.double()
+    model.load_state_dict(dict(weights))
+    if lost := [name for name, weight in model.named_parameters() if weight.isnan().any()]:
+        raise ModelError(f"{lost[0]} holds weights that are not numbers; train the model anew, or restore the file")
     return model.eval()
 
 

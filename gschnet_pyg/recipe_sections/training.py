@@ -70,9 +70,11 @@ class TrainingSection(Section):
     """How the learning rate changes."""
     label_width: PositiveFloat = 0.1
     """Width of the distance labels in bins; below 0.01 they are one-hot."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Of matrix products and features in training; weights and losses are float32, validation is exact. bfloat16 is
-    faster on GPUs, and on CPUs that have instructions for it."""
+    precision: Literal["float32", "bfloat16", "float64"] = "float32"
+    """Of the numbers in training. bfloat16 is that of matrix products and features; weights and losses are float32,
+    validation is exact. It is faster on GPUs, and on CPUs that have instructions for it. float64 is that of everything,
+    also of the stored model, which then generates in it. It takes at least twice the time and memory, and Apple's GPUs
+    lack it."""
     compile: bool = False
     """Let PyTorch compile the model for training, which takes a minute and a C++ compiler; made for GPUs, on CPUs it
     was slower."""

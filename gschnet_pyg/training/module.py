@@ -35,6 +35,9 @@ class PlacementTraining(LightningModule):
     Args:
         model: the network.
         optimisation: how its weights are updated.
+
+    Attributes:
+        loss: of the last training step, of all processes together, without gradient.
     """
 
     def __init__(self, model: GSchNet, optimisation: Optimisation) -> None:
@@ -43,6 +46,7 @@ class PlacementTraining(LightningModule):
         # a function, so that the weights keep one name
         forward: Callable[[PlacementSteps], Prediction] = model.forward
         self._compiled = torch.compile(forward, dynamic=True) if optimisation.compiled else None
+        self.loss: LossTerms | None = None
         self._sums: Tensor | None = None  # of an evaluation, with what they are divided by
 
     def on_fit_start(self) -> None:
@@ -72,6 +76,8 @@ class PlacementTraining(LightningModule):
         minimised = loss.total
         if self.trainer.world_size > 1:
             minimised, loss = pooled_loss(loss, self.trainer.world_size, added_up)
+        total, of_type, of_distance = (term.detach() for term in (loss.total, loss.type, loss.distance))
+        self.loss = loss._replace(total=total, type=of_type, distance=of_distance)
         self.log_dict(
             {
                 "train/loss": loss.total,

@@ -34,8 +34,8 @@ class Cosine:
         return warmup * (self.final_fraction + (1.0 - self.final_fraction) * cosine)
 
 
-Precision = Literal["float32", "bfloat16"]
-"""Of matrix products and features; weights, gradients and losses are float32."""
+Precision = Literal["float32", "bfloat16", "float64"]
+"""Of everything; beside matrix products and features in bfloat16, weights, gradients and losses are float32."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Optimisation:
         weight_decay: of the optimiser.
         schedule: how the learning rate falls; none keeps it.
         label_width: of the distance labels, in bins.
-        precision: of the products of training; validation is exact.
+        precision: of training; beside bfloat16 the validation is of float32. Of the weights it is that of the model.
         compiled: training runs code that PyTorch compiles for the model.
     """
 

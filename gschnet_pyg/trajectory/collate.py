@@ -28,6 +28,7 @@ class PlacementCollate:
         conditions: properties that the model is conditioned on.
         growth: how the trajectories grow.
         noise: on the positions that the steps see, from the seed of each molecule.
+        dtype: of distances, positions and conditions in a batch: that of the model.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class PlacementCollate:
         conditions: Sequence[str] = (),
         growth: Growth = Growth(),  # noqa: B008 (frozen)
         noise: Noise = Noise(),  # noqa: B008 (frozen)
+        dtype: torch.dtype = torch.float32,
     ) -> None:
         self.vocabulary = vocabulary
         self.cutoffs = cutoffs
@@ -45,6 +47,7 @@ class PlacementCollate:
         self.conditions = tuple(conditions)
         self.growth = growth
         self.noise = noise
+        self.dtype = dtype
 
     def __call__(self, molecules: Sequence[Data]) -> PlacementSteps:
         """Expand a batch.
@@ -67,7 +70,7 @@ class PlacementCollate:
             near = neighbors(z, torch.as_tensor(seen_pos), torch.as_tensor(ptr), self.cutoffs)
         steps = self.expand(z.numpy(), seen_pos, ptr, near, drawn, true_pos)
         steps.conditions = {
-            name: torch.cat([molecule[name] for molecule in molecules]).to(torch.float32) for name in self.conditions
+            name: torch.cat([molecule[name] for molecule in molecules]).to(self.dtype) for name in self.conditions
         }
         return steps
 
@@ -114,7 +117,7 @@ class PlacementCollate:
         model_pairs, prediction_pairs = _renumber(near.model, renumbered), _renumber(near.prediction, renumbered)
         near_seen = near_sites(pos[kept], seen_ptr, model_pairs, self.cutoffs.model, self.growth.has_origin)
         atoms = PlacedAtoms(z[kept], pos[kept], seen_ptr, near_seen, prediction_pairs)
-        expanded = expand_steps(atoms, table, self.vocabulary, self.growth.has_origin)
+        expanded = expand_steps(atoms, table, self.vocabulary, self.growth.has_origin, self.dtype)
         next_atom = order[np.minimum(ptr[molecule] + n_placed, ptr[molecule + 1] - 1)]
         focus_pos = np.where((focus_atom < 0)[:, None], 0.0, pos[focus_atom + ptr[molecule]])
         next_pos = (pos if true_pos is None else true_pos)[next_atom]
@@ -158,7 +161,7 @@ class PlacementCollate:
         labelled = np.flatnonzero((next_z != self.vocabulary.stop)[step])
         offset = next_pos[step[labelled]] - steps.predictor_pos.numpy()[labelled].astype(np.float64)
         steps.labelled_predictor = torch.as_tensor(labelled)
-        steps.labelled_distance = torch.as_tensor(np.linalg.norm(offset, axis=1), dtype=torch.float32)
+        steps.labelled_distance = torch.as_tensor(np.linalg.norm(offset, axis=1), dtype=self.dtype)
         return steps
 
 

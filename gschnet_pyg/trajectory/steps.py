@@ -32,7 +32,11 @@ class PlacedAtoms:
 
 
 def expand_steps(
-    atoms: PlacedAtoms, table: StepTable, vocabulary: Vocabulary, has_origin: bool = True
+    atoms: PlacedAtoms,
+    table: StepTable,
+    vocabulary: Vocabulary,
+    has_origin: bool = True,
+    dtype: torch.dtype = torch.float32,
 ) -> PlacementSteps:
     """Expand prediction steps over the sites of their molecules.
 
@@ -43,9 +47,10 @@ def expand_steps(
         table: the steps.
         vocabulary: classes of the atoms.
         has_origin: without it the origin's site stays, but it predicts nothing.
+        dtype: of distances and positions.
 
     Returns:
-        PlacementSteps without labels, on the CPU, distances in float32.
+        PlacementSteps without labels, on the CPU.
     """
     sites = _Sites(atoms, vocabulary, has_origin)
     nodes = _Nodes(table)
@@ -58,7 +63,7 @@ def expand_steps(
     return PlacementSteps(
         n_molecules=sites.n_molecules,
         n_steps=n_steps,
-        pair_distance=torch.as_tensor(atoms.near.distance, dtype=torch.float32),
+        pair_distance=torch.as_tensor(atoms.near.distance, dtype=dtype),
         pairs=connect(atoms.near, table, nodes.first, sites.n_molecules, sites.max_sites),
         node_type=torch.as_tensor(sites.type[table.molecule[nodes.step], nodes.site]),
         node_step=torch.as_tensor(nodes.step),
@@ -67,7 +72,7 @@ def expand_steps(
         step_molecule=torch.as_tensor(table.molecule),
         predictor_node=torch.as_tensor(np.concatenate([predictor, len(nodes.step) + every_step])),
         predictor_step=torch.as_tensor(np.concatenate([predictor_step, every_step])),
-        predictor_pos=torch.as_tensor(np.concatenate([predictor_pos, np.zeros((n_steps, 3))]), dtype=torch.float32),
+        predictor_pos=torch.as_tensor(np.concatenate([predictor_pos, np.zeros((n_steps, 3))]), dtype=dtype),
         conditions={},
     )
 

@@ -1,7 +1,7 @@
-"""The command line, as the tests of whole commands have it."""
+"""What whole commands need, as in ``tests/integration``."""
 
 from __future__ import annotations
 
-from tests.integration.conftest import command, conditioned, database, user_cache
+from tests.integration.conftest import command, conditioned, database, measured, user_cache
 
-__all__ = ["command", "conditioned", "database", "user_cache"]
+__all__ = ["command", "conditioned", "database", "measured", "user_cache"]
