@@ -31,6 +31,11 @@ def replace_file(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def is_writable(folder: Path) -> bool:
+    """Whether a folder can be written; one that nobody may write is left alone, even by those who could."""
+    return folder.is_dir() and bool(folder.stat().st_mode & 0o222) and os.access(folder, os.W_OK)
+
+
 def remove_leftovers(path: Path) -> None:
     """Remove what processes that were killed have left of a file; for the one process that may write it."""
     pattern = re.compile(rf"\.{re.escape(path.stem)}-\d+{re.escape(path.suffix)}")

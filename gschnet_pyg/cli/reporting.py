@@ -188,7 +188,7 @@ class _Outputs:
 
     def check(self, files: Sequence[Path], inputs: Sequence[Path], *, has_reference: bool, says_what: bool) -> None:
         """Refuse what could not be written, before any work is done."""
-        from gschnet_pyg.data.writing import check_writable
+        from gschnet_pyg.files import is_writable
 
         given = {file.resolve() for file in files}
         if len(given) < len(files):
@@ -197,8 +197,10 @@ class _Outputs:
         taken = given | beside | {file.resolve() for file in inputs}
         json_file = None if self.json_file == STANDARD_OUTPUT else self.json_file
         for written in filter(None, (json_file, self.html, self.plot, self.filtered)):
-            if written.is_dir() or not written.absolute().parent.is_dir():
-                raise DataError(f"{written}: cannot be written; name a file in a folder that exists")
+            if written.is_dir() or not is_writable(written.absolute().parent):
+                raise DataError(
+                    f"{written}: cannot be written; name a file in a folder that exists, and that you may write to"
+                )
             if written.resolve() in taken:
                 raise DataError(f"{written}: is read, belongs to a file of molecules, or is named twice; name another")
             taken.add(written.resolve())
@@ -219,6 +221,8 @@ class _Outputs:
             return
         if self.keep in (Keep.unseen, Keep.novel) and not has_reference:
             raise DataError(f"{self.keep.value} molecules can only be told with a reference; name one (--reference)")
+        from gschnet_pyg.data.writing import check_writable
+
         check_writable(self.filtered)
         if self.filtered.exists():
             raise DataError(f"{self.filtered}: exists already; name another output, or remove it")

@@ -17,6 +17,7 @@ from filelock import FileLock
 
 from gschnet_pyg.data.arrays import MoleculeArrays, Property
 from gschnet_pyg.errors import DataError
+from gschnet_pyg.files import is_writable
 
 _FORMAT = 2  # another one whenever a file would be converted otherwise
 _log = logging.getLogger(__name__)
@@ -150,15 +151,14 @@ def _try_load(directory: Path) -> MoleculeArrays | None:
 
 
 def _is_writable(root: Path) -> bool:
-    """Whether a folder can be made or written; one without any write permission is left alone even by root."""
-    there = next(folder for folder in (root, *root.absolute().parents) if folder.exists())
-    if not there.stat().st_mode & 0o222:
+    """Whether a folder can be made or written."""
+    if not is_writable(next(folder for folder in (root, *root.absolute().parents) if folder.exists())):
         return False
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError:
         return False
-    return os.access(root, os.W_OK)
+    return is_writable(root)
 
 
 def _save(arrays: MoleculeArrays, directory: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from gschnet_pyg.data.arrays import as_numbers
 from gschnet_pyg.data.dataset import MoleculeDataset
 from gschnet_pyg.data.readers import database_metadata, properties_of
 from gschnet_pyg.errors import DataError
-from gschnet_pyg.files import replace_file
+from gschnet_pyg.files import is_writable, replace_file
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -59,7 +58,7 @@ def check_writable(path: Path, suffixes: Sequence[str] = SUFFIXES) -> None:
     if path.is_dir():
         raise DataError(f"{path}: is a folder; name a file")
     folder = next(parent for parent in path.absolute().parents if parent.exists())
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
+    if not is_writable(folder):
         raise DataError(f"{path}: cannot be written, because {folder} is no folder that you may write to")
 
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from gschnet_pyg.errors import RecipeError
-from gschnet_pyg.files import Taken, exclusive, remove_leftovers
+from gschnet_pyg.files import Taken, exclusive, is_writable, remove_leftovers
 from gschnet_pyg.recipe_sections.training import BEST, LAST
 from gschnet_pyg.run_directory import RunDirectory
 
@@ -20,6 +20,9 @@ def locked(directory: RunDirectory) -> Iterator[None]:
         RecipeError: if somebody else does, or the directory cannot be written.
     """
     path = directory.path
+    there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if not is_writable(there):
+        raise RecipeError(f"run.directory: {path} cannot be written (because of {there}); name another folder")
     try:
         path.mkdir(parents=True, exist_ok=True)
         stack = ExitStack()
@@ -29,9 +32,7 @@ def locked(directory: RunDirectory) -> Iterator[None]:
             f"run.id: {path} is being trained by another process; wait for its end, or give this run another id"
         ) from None
     except OSError as error:
-        raise RecipeError(
-            f"run.directory: {path} cannot be written ({error.strerror}); name a folder that you may write to"
-        ) from error
+        raise RecipeError(f"run.directory: {path} cannot be written ({error.strerror}); name another folder") from error
     try:
         with stack:
             for file in _files(directory):

@@ -140,12 +140,15 @@ class OrderlyInterrupt(Callback):
 
     Args:
         processes: that train together.
+
+    Attributes:
+        asked: number of the signal that waits.
     """
 
     def __init__(self, processes: Processes = ALONE) -> None:
         self.processes = processes
         self._before: dict[int, Any] = {}
-        self._asked: int | None = None
+        self.asked: int | None = None
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """From now on an interrupt waits for the next batch."""
@@ -176,9 +179,9 @@ class OrderlyInterrupt(Callback):
         Raises:
             KeyboardInterrupt: if one of them was interrupted.
         """
-        found = self.processes.largest(2.0 * (self._asked is not None) + is_busy)
+        found = self.processes.largest(2.0 * (self.asked is not None) + is_busy)
         if found >= 2.0:
-            self._pass_on(self._asked or signal.SIGINT)
+            self._pass_on(self.asked or signal.SIGINT)
         return found > 0.0
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -191,9 +194,9 @@ class OrderlyInterrupt(Callback):
             self._restore()
 
     def _ask(self, number: int, frame: Any) -> None:
-        if self._asked is not None:
+        if self.asked is not None:
             self._pass_on(number)
-        self._asked = number
+        self.asked = number
 
     def _pass_on(self, number: int) -> NoReturn:
         """What would have happened without this callback; at least an interrupt."""

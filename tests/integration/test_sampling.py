@@ -201,14 +201,14 @@ def test_an_interrupted_sampling_changes_nothing(
     pieces = train(command, database, *settings, name="pieces")
     assert_equal(last_weights(whole), last_weights(pieces))
     taken = list(column(pieces, "sampled/valid"))
-    # the one that was interrupted is made up for by the next validation
-    assert taken == ([3, 9] if every == 1 else [3, 7, 9])
+    assert taken == [3, 6, 9]  # the one that was interrupted is made up for at once
+    assert taken == list(column(whole, "sampled/valid"))
 
 
-def test_a_run_without_any_sampling_has_its_last_weights(
+def test_an_interrupt_in_the_only_sampling_of_a_run(
     command: Command, database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is interrupted in the only one, at its end; no validation follows when it goes on."""
+    """The last weights are all there are, until the run goes on with that sampling."""
 
     def interrupted(*arguments: Any) -> Iterator[Attempt]:
         raise KeyboardInterrupt
@@ -222,9 +222,9 @@ def test_a_run_without_any_sampling_has_its_last_weights(
     assert command("generate", stored.path, "-n", 2, "--max-atoms", 3, "-o", "some.extxyz").code == 0
     outcome = train_again(command, database, *settings)
     assert outcome.code == 0, outcome.err
-    assert "Losses of the last weights; none were picked:" in outcome.out
-    assert losses(stored.path)["picked_by"] == "last"
+    assert losses(stored.path)["picked_by"] == "sampled/valid"
     assert losses(stored.path)["validation/loss"] == pytest.approx(column(stored.path, "validation/loss")[6])
+    assert list(column(stored.path, "sampled/valid")) == [6]
     last = stored.read_checkpoint("last")["state_dict"]
     for name, weight in load_model(stored.model_file).state_dict().items():
         assert torch.equal(weight, last[f"model.{name}"])

@@ -178,7 +178,7 @@ def test_an_interrupt_of_another_process_ends_a_sampling(monkeypatch: pytest.Mon
         assert len(numbers) == 500
         while True:
             on_step(None)
-            interrupts.is_asked = next(looks) == 3
+            interrupts.asked = signal.SIGINT if next(looks) == 3 else None
             yield from ()
 
     monkeypatch.setattr(sampling, "generate", endless)
