@@ -117,9 +117,9 @@ class GenerationRecipe(Section):
     """Of the molecules, each of which has a random stream of its own."""
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     """``auto``, ``cpu``, ``cuda`` or ``cuda:0``, ``cuda:1``, ..."""
-    devices: PositiveInt | Literal["auto"] = 1
+    devices: Annotated[int, Field(gt=0, le=1_024)] | Literal["auto"] = 1
     """Processes on each machine, each on a GPU of its own; auto takes all GPUs. The molecules do not depend on it."""
-    nodes: PositiveInt = 1
+    nodes: Annotated[int, Field(gt=0, le=65_536)] = 1
     """Machines that generate together; they write to one folder."""
     output: Path | None = None
     """ASE database, extxyz or SDF by suffix; numbered databases in the run directory where there is none."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import os
+import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -20,6 +22,19 @@ def recipe_folder() -> Path:
     package = Path(__file__).parent
     inside = package / "recipes"
     return inside if inside.is_dir() else package.parent / "recipes"
+
+
+_LARGEST = 2**20
+"""Bytes of a recipe; more would take minutes to read."""
+
+_MOST_PARENTS = 20
+"""Recipes that one may extend, each by way of another."""
+
+_MOST_PARTS = 20
+"""Of the key of an override."""
+
+_MOST_PROBLEMS = 10
+"""That are told at a time."""
 
 
 def shipped_recipes() -> dict[str, Path]:
@@ -52,19 +67,30 @@ def find_recipe(name: str | Path, beside: Path | None = None) -> Path:
     Raises:
         RecipeError: if there is neither; names the nearest one that ships.
     """
-    for path in (*([beside / name] if beside else []), Path(name)):
-        if path.is_file():
+    places = (*([beside / name] if beside else []), Path(name))
+    for path in places:
+        if _is_file(path):
             return path
     shipped = shipped_recipes()
     if str(name) in shipped:
         return shipped[str(name)]
-    for suffix in (".yaml", ".yml"):
-        for path in (*([beside / name] if beside else []), Path(name)):
-            if path.with_suffix(suffix).is_file():
-                raise RecipeError(f"{name}: no such file; did you mean {str(Path(name).with_suffix(suffix))!r}?")
+    for path in filter(os.path.isdir, places):
+        inside = f", such as {path / 'recipe.yaml'}" if _is_file(path / "recipe.yaml") else ""
+        raise RecipeError(f"{name}: is a folder; name the file of a recipe{inside}")
+    for suffix, path in itertools.product((".yaml", ".yml"), places):
+        if path.name and _is_file(path.with_suffix(suffix)):
+            raise RecipeError(f"{name}: no such file; did you mean {str(Path(name).with_suffix(suffix))!r}?")
     near = [near for said in (str(name), Path(name).stem) for near in difflib.get_close_matches(said, shipped, n=1)]
     hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(shipped)}"
     raise RecipeError(f"{name}: no such file, and no recipe of that name; {hint}")
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is a file; a name that no file can have is that of none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def read_with_parents(name: str | Path, beside: Path | None = None, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
@@ -76,6 +102,8 @@ def read_with_parents(name: str | Path, beside: Path | None = None, seen: tuple[
     path = find_recipe(name, beside).resolve()
     if path in seen:
         raise RecipeError(f"{path}: extends itself by way of {', '.join(p.name for p in seen)}")
+    if len(seen) == _MOST_PARENTS:
+        raise RecipeError(f"{seen[0]}: extends a recipe that extends another, {_MOST_PARENTS} times; name a nearer one")
     content = read_yaml(path)
     parent = content.pop("extends", None)
     if parent is None:
@@ -93,6 +121,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         RecipeError: naming the file and the line.
     """
     try:
+        if (size := path.stat().st_size) > _LARGEST:
+            raise RecipeError(f"{path}: {size:,} bytes are too many for a recipe; name another file")
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=StrictLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
@@ -113,12 +143,15 @@ def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
     for change in overrides:
         key, equals, text = change.partition("=")
         if not equals or not key:
-            raise RecipeError(f"{change!r}: an override is written key=value, such as seed=7")
+            raise RecipeError(f"{_shown(change)}: an override is written key=value, such as seed=7")
         try:
             value = parse_value(text)
-        except (yaml.YAMLError, ValueError):  # a date that is none, 2026-99-99, is the latter
-            raise RecipeError(f"{change!r}: the value is not readable as YAML") from None
-        for part in reversed(key.split(".")):
+        except yaml.YAMLError:
+            raise RecipeError(f"{_shown(change)}: the value is not readable as YAML") from None
+        parts = key.split(".")
+        if len(parts) > _MOST_PARTS:
+            raise RecipeError(f"{_shown(change)}: there is no key of {len(parts)} parts; write one like model.features")
+        for part in reversed(parts):
             value = {part: value}
         result = merge(result, value)
     return result
@@ -159,7 +192,7 @@ def merge(base: Any, change: Any, place: str = "") -> Any:
             if str(key) == str(len(entries)) and isinstance(value, dict):
                 entries.append(value)
                 continue
-            if not str(key).isdigit() or int(key) >= len(entries):
+            if str(key) not in map(str, range(len(entries))):
                 has = f"the list has entries 0 to {len(entries) - 1}" if entries else "the list is empty"
                 raise RecipeError(f"{place}.{key}: no such entry; {has}")
             entries[int(key)] = merge(entries[int(key)], value, f"{place}.{key}")
@@ -184,7 +217,19 @@ _MUST_BE = {
 
 def explain(where: str, error: ValidationError, model: type[BaseModel]) -> str:
     """All that is wrong with a recipe, in one line."""
-    return "; ".join(f"{where}: {line}" for line in _problems(error, model))
+    problems = list(itertools.islice(_problems(error, model), _MOST_PROBLEMS + 1))
+    more = "; and more" if len(problems) > _MOST_PROBLEMS else ""
+    return "; ".join(f"{where}: {line}" for line in problems[:_MOST_PROBLEMS]) + more
+
+
+def _shown(value: Any) -> str:
+    """A value of a recipe as messages have it: short."""
+    return _SHORT.repr(value)
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 100
+_SHORT.maxlevel = 3
 
 
 def _problems(error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
@@ -204,11 +249,11 @@ def _problems(error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
         elif problem["type"] == "union_tag_invalid":
             line = _not_one_of(f"{key}.kind", problem["ctx"]["tag"], _tags(problem["ctx"]["expected_tags"]))
         elif problem["type"] in _MUST_BE:
-            line = f"{key}: must be {_MUST_BE[problem['type']]} (got {problem['input']!r})"
+            line = f"{key}: must be {_MUST_BE[problem['type']]} (got {_shown(problem['input'])})"
         elif problem["type"] == "tuple_type":
             line = f"{key}: must be a list; give all of it, {key}=[...]"
         else:
-            got = "" if isinstance(problem["input"], dict) else f" (got {problem['input']!r})"
+            got = "" if isinstance(problem["input"], dict) else f" (got {_shown(problem['input'])})"
             line = f"{key}: {problem['msg'].removeprefix('Value error, ')}{got}"
         if line not in seen:
             seen.add(line)

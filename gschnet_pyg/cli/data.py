@@ -26,8 +26,8 @@ data_app = Commands(HELP)
 @data_app.command()
 def info(
     source: Annotated[str, typer.Argument(metavar="FILE", help="file of molecules, or `demo`")],
-    placement_cutoff: Annotated[float, typer.Option(min=0.1, help="Å, of the placement rule.")] = 1.7,
-    covalent_factor: Annotated[float, typer.Option(min=0.1, help="Of the placement rule.")] = 1.1,
+    placement_cutoff: Annotated[float, typer.Option(min=0.1, max=1000, help="Å, of the placement rule.")] = 1.7,
+    covalent_factor: Annotated[float, typer.Option(min=0.1, max=1000, help="Of the placement rule.")] = 1.1,
     as_json: Json = False,
 ) -> None:
     """Show what is in a file of molecules.

@@ -14,6 +14,9 @@ from gschnet_pyg.errors import DataError
 MIN_DISTANCE = 0.01
 """Å; atoms closer than this are the same atom twice."""
 
+FARTHEST = 1e6
+"""Å from zero; such a molecule has no digits left for its bonds in float32, and is damaged."""
+
 
 def check_molecules(arrays: MoleculeArrays) -> None:
     """Refuse molecules that no chemistry could mean.
@@ -22,8 +25,8 @@ def check_molecules(arrays: MoleculeArrays) -> None:
         arrays: molecules, positions in Å.
 
     Raises:
-        DataError: naming the first molecule that has no atoms, a position that is not a number, or two atoms at one
-            place, or an id that occurs twice.
+        DataError: naming the first molecule that has no atoms, a position that is not a number or far from all others,
+            or two atoms at one place, or an id that occurs twice.
     """
     n_atoms = np.diff(arrays.offsets)
     if (n_atoms == 0).any():
@@ -33,6 +36,13 @@ def check_molecules(arrays: MoleculeArrays) -> None:
     if not finite.all():
         first = molecule[np.argmin(finite)]
         raise DataError(f"{arrays.describe(first)}: a coordinate is not a finite number; remove the molecule")
+    is_far = np.abs(arrays.pos) > FARTHEST
+    if is_far.any():
+        atom, axis = np.unravel_index(np.argmax(is_far), is_far.shape)
+        raise DataError(
+            f"{arrays.describe(molecule[atom])}: a coordinate is {arrays.pos[atom, axis]:g} Å; remove the molecule, or "
+            "move it near zero"
+        )
     if (pair := _coincident_atoms(arrays.pos, molecule)) is not None:
         row = molecule[pair[0]]
         a, b = sorted(pair - arrays.offsets[row])

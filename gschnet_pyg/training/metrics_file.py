@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
+from gschnet_pyg.errors import DataError
 from gschnet_pyg.files import replace_file
 from gschnet_pyg.metric_names import SAMPLED, TRAINING
 
@@ -22,8 +24,25 @@ def last_step(path: Path) -> int:
     """Step of the last row of a file of metrics; -1 if there is none."""
     if not path.exists():
         return -1
-    with path.open(newline="", encoding="utf-8") as file:
-        return max((int(row["step"]) for row in csv.DictReader(file) if row.get("step")), default=-1)
+    return max((int(row["step"]) for row in _read(path)[1] if row["step"]), default=-1)
+
+
+def _read(path: Path) -> tuple[tuple[str, ...], list[dict[str, str]]]:
+    """Columns and rows.
+
+    Raises:
+        DataError: if the file is no such table.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            rows, columns = list(reader), tuple(reader.fieldnames or ())
+        for number, row in enumerate(rows, start=1):
+            if "step" not in row or None in row or None in row.values() or not re.fullmatch(r"\d{0,18}", row["step"]):
+                raise ValueError(f"row {number}")
+    except (OSError, ValueError, csv.Error) as error:
+        raise DataError(f"{path}: damaged ({error}); remove it, or that row; training resumes all the same") from None
+    return columns, rows
 
 
 class MetricsFile(Logger):
@@ -31,10 +50,15 @@ class MetricsFile(Logger):
 
     Args:
         path: ``.csv``; a file that is there is continued, with the columns added that it lacks.
+
+    Raises:
+        DataError: if there is a file that is damaged.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__()
+        if path.exists():
+            _read(path)
         self.path = path
         self._columns: tuple[str, ...] = ()  # of the file, in its order
 
@@ -61,12 +85,11 @@ class MetricsFile(Logger):
 
     def _begin(self) -> tuple[str, ...]:
         """Write the header, and the rows again where a file of an earlier version lacks columns."""
-        rows, columns = [], COLUMNS
+        rows: list[dict[str, str]] = []
+        columns: tuple[str, ...] = COLUMNS
         if self.path.exists():
-            with self.path.open(newline="", encoding="utf-8") as file:
-                reader = csv.DictReader(file)
-                there = tuple(reader.fieldnames or ())
-                rows, columns = list(reader), (*there, *(name for name in COLUMNS if name not in there))
+            there, rows = _read(self.path)
+            columns = (*there, *(name for name in COLUMNS if name not in there))
             if there == columns:
                 return columns
         with replace_file(self.path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:

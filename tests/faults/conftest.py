@@ -1,0 +1,8 @@
+"""The command line, as for whole commands; small molecules, as for data."""
+
+from __future__ import annotations
+
+from tests.data.conftest import molecules
+from tests.integration.conftest import command, database, user_cache
+
+__all__ = ["command", "database", "molecules", "user_cache"]
