@@ -44,8 +44,14 @@ DECIDED = (
 )
 """Parts of a recipe that a resumed run cannot change; limits, workers and the like it can."""
 
-_CHECKPOINT = {"gschnet_pyg": dict, "state_dict": dict, "callbacks": dict, "global_step": int}
-"""What is read of a checkpoint here."""
+_CHECKPOINT: Mapping[str, type] = {
+    "gschnet_pyg": dict,
+    "state_dict": dict,
+    "callbacks": dict,
+    "global_step": int,
+    **{"loops": dict, "optimizer_states": list, "lr_schedulers": list},
+}
+"""What is read of a checkpoint, here and by Lightning."""
 
 SETTLED = ("minimum", "maximum", "spacing", "coefficients", "intercept", "fitted")
 """Keys of properties and conditions that a recipe may leave open (null), and the training molecules then settle."""

@@ -85,6 +85,8 @@ def import_(
         name, equals, value = text.partition("=")
         if not equals:
             raise DataError(f"--unit {text!r}: written property=unit, such as gap=Hartree")
+        if units.get(name, value) != value:
+            raise DataError(f"--unit: {name} is given twice, in {units[name]} and in {value}; give it once")
         units[name] = value
     with talking(quiet, as_json, if_interrupted=f"{output} was not written; the same command starts anew.") as out:
         from gschnet_pyg.data.display import said
