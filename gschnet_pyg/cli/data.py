@@ -80,7 +80,7 @@ def import_(
         gschnet-pyg data import xyz_files/ -o molecules.db --properties table.csv --key file --unit gap=Hartree
         gschnet-pyg data import list.smi -o molecules.db
     """
-    units = {}
+    units: dict[str, str] = {}
     for text in unit or []:
         name, equals, value = text.partition("=")
         if not equals:

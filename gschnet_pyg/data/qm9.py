@@ -132,8 +132,8 @@ def read_archive(archive: Path, n_molecules: int, progress: bool = True) -> Mole
                 raise DataError(f"{archive}: has properties of {len(rows):,} molecules, not {n_molecules:,}; {again}")
             with _member(zipped, "gdb9.sdf") as file:
                 arrays = _read_molecules(archive, file, rows, progress)
-    except (*DAMAGE, csv.Error) as error:
-        raise DataError(f"{archive}: damaged ({error}); {again}") from error
+    except (*DAMAGE, csv.Error, SystemError) as error:  # the last is RDKit's, where a stream breaks off under it
+        raise DataError(f"{archive}: damaged ({error.__cause__ or error}); {again}") from error
     arrays = in_internal_units(arrays, UNITS)
     check_molecules(arrays)
     return arrays

@@ -37,8 +37,10 @@ def _read(path: Path) -> tuple[tuple[str, ...], list[dict[str, str]]]:
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
             rows, columns = list(reader), tuple(reader.fieldnames or ())
+        if columns and "step" not in columns:
+            raise ValueError("it has no column of steps")
         for number, row in enumerate(rows, start=1):
-            if "step" not in row or None in row or None in row.values() or not re.fullmatch(r"\d{0,18}", row["step"]):
+            if None in row or None in row.values() or not re.fullmatch(r"\d{0,18}", row["step"]):
                 raise ValueError(f"row {number}")
     except (OSError, ValueError, csv.Error) as error:
         raise DataError(f"{path}: damaged ({error}); remove it, or that row; training resumes all the same") from None
