@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, ValidationInfo, field_validator
 
 from gschnet_pyg.errors import RecipeError
-from gschnet_pyg.recipe_files import explain, is_sweep, names_recipe, override, read_with_parents
+from gschnet_pyg.recipe_files import is_sweep, names_recipe, override, read_with_parents
+from gschnet_pyg.recipe_problems import explain
 from gschnet_pyg.recipe_sections.base import Count, Name, Section, Seed
 from gschnet_pyg.recipe_sections.data import DataSource, PropertiesSection, SplitSettings
 from gschnet_pyg.recipe_sections.generation import StartSettings

@@ -7,6 +7,7 @@ of little.
 from __future__ import annotations
 
 import re
+import reprlib
 from typing import Any
 
 import yaml
@@ -83,6 +84,16 @@ def parse_value(text: str) -> Any:
         YAMLError: if it is no YAML, or looks like something that it is not, such as the date 2026-99-99.
     """
     return yaml.load(text, Loader=PlainLoader)
+
+
+def shown(value: Any) -> str:
+    """A value of a recipe as messages have it: short."""
+    return _SHORT.repr(value)
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 100
+_SHORT.maxlevel = 3
 
 
 def _extent(node: yaml.Node, known: dict[int, tuple[int, int] | None]) -> tuple[int, int]:

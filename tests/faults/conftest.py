@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.data.conftest import molecules
+from tests.faults.runs import directory, trained
 from tests.integration.conftest import command, database, user_cache
 
-__all__ = ["command", "database", "molecules", "user_cache"]
+__all__ = ["command", "database", "directory", "molecules", "trained", "user_cache"]

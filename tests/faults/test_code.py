@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 import gschnet_pyg
 from gschnet_pyg.recipe import GenerationRecipe, Recipe
-from gschnet_pyg.recipe_files import sections
+from gschnet_pyg.recipe_problems import sections
 from gschnet_pyg.recipe_sections.sweep import Sweep
 from tests.faults.outcomes import assert_refused, must_refuse
 from tests.faults.traps import is_sprung

@@ -3,50 +3,26 @@
 from __future__ import annotations
 
 import json
-import pickle
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
-from gschnet_pyg import run
 from gschnet_pyg.model.conversion import read_established
 from gschnet_pyg.model.storage import describe_model, load_model, restore_model
-from gschnet_pyg.recipe import load_recipe
 from gschnet_pyg.run_directory import RunDirectory
 from tests.faults.outcomes import assert_refused, examples, must_refuse, nothing_written, refusal
-from tests.faults.traps import Trap, is_sprung
-from tests.integration.conftest import NO_WORKERS, TINY, Command, Outcome, write_measured
+from tests.faults.runs import TARGETS, resumed
+from tests.integration.conftest import Command
 from tests.model.established import established_state
 from tests.model.test_conversion import EVERY_KIND, make
 
 State = dict[str, torch.Tensor]
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run directory of a model with conditions, to read only; its data lie beside it."""
-    folder = tmp_path_factory.mktemp("trained")
-    write_measured(folder / "measured.db")
-    settings = ["data.kind=file", f"data.path={folder / 'measured.db'}", f"run.directory={folder}", "run.id=run"]
-    conditions = "conditions=[{kind: scalar, property: gap}, {kind: composition}]"
-    recipe = load_recipe("qm9_fast", [*settings, conditions, *TINY, *NO_WORKERS, "training.max_steps=3"])
-    return run.train(recipe, say=lambda line: None).directory
-
-
-@pytest.fixture
-def directory(trained: Path, tmp_path: Path) -> Path:
-    """The same, to spoil."""
-    shutil.copytree(trained, tmp_path / "run")
-    shutil.copyfile(trained.parent / "measured.db", tmp_path / "measured.db")
-    return Path("run")
 
 
 def rewrite(path: Path, change: Callable[[State, dict[str, Any]], Any]) -> None:
@@ -142,7 +118,7 @@ def test_models_that_cannot_be(command: Command, directory: Path, kind: str) -> 
     change, fact = CHANGES[kind]
     rewrite(directory / "model.safetensors", change)
     with nothing_written():
-        outcome = command("generate", "run", "-n", 2, "-c", "gap=5", "-c", "composition=CH4", "-o", "new.db")
+        outcome = command("generate", "run", "-n", 2, *TARGETS, "-o", "new.db")
         assert_refused(outcome, "run/model.safetensors", fact)
 
 
@@ -238,68 +214,6 @@ def test_checkpoints_that_cannot_be_resumed(
 ) -> None:
     spoil(directory / "checkpoints/last.ckpt", **changes)
     assert_refused(resumed(command), "last.ckpt", fact)
-
-
-def resumed(command: Command) -> Outcome:
-    return command("train", "run/recipe.yaml", "run.directory=.", "run.id=run", "training.max_steps=6")
-
-
-def malicious(path: Path, how: str) -> None:
-    """A pickle, plain or as torch writes it, that leaves a trace where it is unpickled."""
-    trap = Trap(Path.cwd())
-    match how:
-        case "pickle":
-            path.write_bytes(pickle.dumps({"state_dict": trap, "global_step": 3}))
-        case "torch":
-            torch.save({"state_dict": {}, "global_step": 3, "more": trap}, path)
-        case "old torch":
-            torch.save({"state_dict": {}, "more": trap}, path, _use_new_zipfile_serialization=False)
-        case "array":
-            with path.open("wb") as file:
-                np.save(file, np.array([trap], dtype=object))
-
-
-HOW = ["pickle", "torch", "old torch", "array"]
-
-
-@pytest.mark.parametrize("how", HOW)
-def test_malicious_checkpoints_are_never_run(command: Command, directory: Path, how: str, tmp_path: Path) -> None:
-    checkpoints = directory / "checkpoints"
-    malicious(checkpoints / "last.ckpt", how)
-    assert_refused(resumed(command), "last.ckpt: damaged checkpoint")
-    (directory / "model.safetensors").unlink()
-    malicious(checkpoints / "best.ckpt", how)
-    assert_refused(command("generate", "run", "-n", 1), "best.ckpt: damaged checkpoint")
-    (checkpoints / "best.ckpt").unlink()
-    assert_refused(command("generate", "run", "-n", 1), "last.ckpt: damaged checkpoint")
-    assert not is_sprung(tmp_path)
-
-
-@pytest.mark.parametrize("how", HOW)
-def test_malicious_files_are_never_run(command: Command, how: str, tmp_path: Path) -> None:
-    """Whatever a file is called, and whoever reads it."""
-    for name in ("a.npz", "a.pt", "a.ckpt", "a", "a.safetensors", "a.traj", "a.db", "a.json", "a.sdf", "a.extxyz"):
-        malicious(Path(name), how)
-        assert_refused(command("convert", name, "--recipe", "qm9", "-o", "new"), name)
-        assert_refused(command("data", "info", name), name)
-        assert_refused(command("report", name), name)
-    malicious(Path("mine.yaml"), how)
-    assert_refused(command("train", "mine.yaml"), "mine.yaml")
-    assert not is_sprung(tmp_path)
-
-
-@pytest.mark.parametrize("how", HOW)
-@pytest.mark.parametrize("name", ["recipe.yaml", "split.npz", "model.safetensors"])
-def test_malicious_files_of_a_run_are_never_run(
-    command: Command, directory: Path, how: str, name: str, tmp_path: Path
-) -> None:
-    malicious(directory / name, how)
-    if name == "model.safetensors":
-        assert_refused(command("generate", "run", "-n", 1), name)
-    else:
-        assert_refused(resumed(command), name)
-        assert_refused(command("report", "measured.db", "--reference", "run"), name)
-    assert not is_sprung(tmp_path)
 
 
 def test_established_state_dicts_at_random() -> None:

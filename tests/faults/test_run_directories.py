@@ -11,39 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gschnet_pyg import run
 from gschnet_pyg.contracts import Cutoffs
 from gschnet_pyg.data.connectivity import connected
 from gschnet_pyg.data.fingerprints import fingerprints
 from gschnet_pyg.data.sources import open_dataset
-from gschnet_pyg.recipe import load_recipe
 from gschnet_pyg.run_directory import RunDirectory
 from gschnet_pyg.validity.results import results_file
 from tests.faults.outcomes import assert_refused, examples
+from tests.faults.runs import TARGETS, resumed
 from tests.faults.traps import Trap, is_sprung
-from tests.integration.conftest import NO_WORKERS, TINY, Command, Outcome, write_measured
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run directory, to read only; its data lie beside it."""
-    folder = tmp_path_factory.mktemp("trained")
-    write_measured(folder / "measured.db")
-    settings = ["data.kind=file", f"data.path={folder / 'measured.db'}", f"run.directory={folder}", "run.id=run"]
-    recipe = load_recipe("qm9_fast", [*settings, *TINY, *NO_WORKERS, "training.max_steps=3"])
-    return run.train(recipe, say=lambda line: None).directory
-
-
-@pytest.fixture
-def directory(trained: Path, tmp_path: Path) -> Path:
-    """The same, to spoil."""
-    shutil.copytree(trained, tmp_path / "run")
-    shutil.copyfile(trained.parent / "measured.db", tmp_path / "measured.db")
-    return Path("run")
-
-
-def resumed(command: Command) -> Outcome:
-    return command("train", "run/recipe.yaml", "run.directory=.", "run.id=run", "training.max_steps=6")
+from tests.integration.conftest import Command, write_measured
 
 
 @pytest.mark.parametrize("name", ["recipe.yaml", "split.npz", "checkpoints/last.ckpt", "metrics.csv"])
@@ -73,7 +50,7 @@ def test_what_a_run_resumes_from(command: Command, directory: Path, name: str, d
 @pytest.mark.parametrize("name", ["losses.json", "wandb.json", "metrics.csv", "split.npz"])
 def test_what_generation_does_without(command: Command, directory: Path, name: str) -> None:
     (directory / name).write_bytes(b"\xff\x00{[")
-    outcome = command("generate", "run", "-n", 2, "--max-atoms", 2, "-o", "new.db")
+    outcome = command("generate", "run", "-n", 2, *TARGETS, "--max-atoms", 7, "-o", "new.db")
     assert (outcome.code, outcome.err) == (0, "")
     if name == "split.npz":
         assert_refused(command("report", "measured.db", "--reference", "run"), "split.npz", "not a split file")
@@ -92,7 +69,7 @@ def test_a_run_of_a_damaged_recipe_still_generates(command: Command, directory: 
     for content in (b"", b"\xff", b"a: &a [*a]", b"[" * 10_000):
         (directory / "recipe.yaml").write_bytes(content)
         assert RunDirectory(directory).recipe_as_stored() is None
-        assert command("generate", "run", "-n", 1, "--max-atoms", 2).code == 0
+        assert command("generate", "run", "-n", 1, *TARGETS, "--max-atoms", 7).code == 0
         assert_refused(command("report", "measured.db", "--reference", "run"), "recipe.yaml")
 
 
