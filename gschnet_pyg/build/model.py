@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 
 from gschnet_pyg.build.growth import cutoffs, vocabulary
-from gschnet_pyg.contracts.limits import MOST_WEIGHTS
 from gschnet_pyg.errors import RecipeError
+from gschnet_pyg.limits import MOST_WEIGHTS
 from gschnet_pyg.model.conditions import Condition, Mixing
 from gschnet_pyg.model.embeddings import ConditionEmbedding
 from gschnet_pyg.model.gschnet import GSchNet, ModelSettings

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from gschnet_pyg.contracts.limits import LONGEST_CUTOFF, TOKENS, check_number, check_types, check_whole
+from gschnet_pyg.limits import LONGEST_CUTOFF, TOKENS, check_number, check_types, check_whole
 
 NextAtom = Literal["center", "focus", "random", "index"]
 """Rules by which the next neighbour of the focus is chosen."""

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
-from gschnet_pyg.contracts.limits import (
+from gschnet_pyg.errors import ModelError
+from gschnet_pyg.limits import (
     MOST_GAUSSIANS,
     MOST_LAYERS,
     MOST_VALUES,
@@ -17,7 +18,6 @@ from gschnet_pyg.contracts.limits import (
     check_types,
     check_whole,
 )
-from gschnet_pyg.errors import ModelError
 
 HYDROGEN = 1
 FINGERPRINT = "fingerprint"

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gschnet_pyg.contracts import Cutoffs, DistanceBins, PlacementSteps, Prediction, Vocabulary
-from gschnet_pyg.contracts.limits import (
+from gschnet_pyg.limits import (
     LONGEST_CUTOFF,
     MOST_BINS,
     MOST_GAUSSIANS,

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, PositiveFloat, Tag, model_validator
 
-from gschnet_pyg.contracts.limits import LONGEST_CUTOFF, MOST_BINS, MOST_GAUSSIANS, TOKENS
+from gschnet_pyg.limits import LONGEST_CUTOFF, MOST_BINS, MOST_GAUSSIANS, TOKENS
 from gschnet_pyg.recipe_sections.base import Layers, PositiveShare, PropertyName, Section, Width
 
 
