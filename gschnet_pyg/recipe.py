@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, ValidationInfo, field_validator
 
 from gschnet_pyg.errors import RecipeError
-from gschnet_pyg.recipe_files import explain, is_sweep, names_recipe, override, read_with_parents
+from gschnet_pyg.recipe_files import is_sweep, names_recipe, override, read_with_parents
+from gschnet_pyg.recipe_problems import explain
 from gschnet_pyg.recipe_sections.base import Count, Name, Section, Seed
 from gschnet_pyg.recipe_sections.data import DataSource, PropertiesSection, SplitSettings
 from gschnet_pyg.recipe_sections.generation import StartSettings
@@ -117,9 +118,9 @@ class GenerationRecipe(Section):
     """Of the molecules, each of which has a random stream of its own."""
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     """``auto``, ``cpu``, ``cuda`` or ``cuda:0``, ``cuda:1``, ..."""
-    devices: PositiveInt | Literal["auto"] = 1
+    devices: Annotated[int, Field(gt=0, le=1_024)] | Literal["auto"] = 1
     """Processes on each machine, each on a GPU of its own; auto takes all GPUs. The molecules do not depend on it."""
-    nodes: PositiveInt = 1
+    nodes: Annotated[int, Field(gt=0, le=65_536)] = 1
     """Machines that generate together; they write to one folder."""
     output: Path | None = None
     """ASE database, extxyz or SDF by suffix; numbered databases in the run directory where there is none."""

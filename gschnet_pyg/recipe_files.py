@@ -1,18 +1,18 @@
-"""Recipe files: finding, reading, inheriting, overriding, and saying what is wrong with them."""
+"""Recipe files: finding, reading, inheriting, overriding."""
 
 from __future__ import annotations
 
 import difflib
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
 
 from gschnet_pyg.errors import RecipeError
-from gschnet_pyg.recipe_yaml import StrictLoader, parse_value
+from gschnet_pyg.recipe_yaml import StrictLoader, parse_value, shown
 
 
 def recipe_folder() -> Path:
@@ -20,6 +20,16 @@ def recipe_folder() -> Path:
     package = Path(__file__).parent
     inside = package / "recipes"
     return inside if inside.is_dir() else package.parent / "recipes"
+
+
+_LARGEST = 2**20
+"""Bytes of a recipe; more would take minutes to read."""
+
+_MOST_PARENTS = 20
+"""Recipes that one may extend, each by way of another."""
+
+_MOST_PARTS = 20
+"""Of the key of an override."""
 
 
 def shipped_recipes() -> dict[str, Path]:
@@ -52,19 +62,30 @@ def find_recipe(name: str | Path, beside: Path | None = None) -> Path:
     Raises:
         RecipeError: if there is neither; names the nearest one that ships.
     """
-    for path in (*([beside / name] if beside else []), Path(name)):
-        if path.is_file():
+    places = (*([beside / name] if beside else []), Path(name))
+    for path in places:
+        if _is_file(path):
             return path
     shipped = shipped_recipes()
     if str(name) in shipped:
         return shipped[str(name)]
-    for suffix in (".yaml", ".yml"):
-        for path in (*([beside / name] if beside else []), Path(name)):
-            if path.with_suffix(suffix).is_file():
-                raise RecipeError(f"{name}: no such file; did you mean {str(Path(name).with_suffix(suffix))!r}?")
+    for path in filter(os.path.isdir, places):
+        inside = f", such as {path / 'recipe.yaml'}" if _is_file(path / "recipe.yaml") else ""
+        raise RecipeError(f"{name}: is a folder; name the file of a recipe{inside}")
+    for suffix, path in itertools.product((".yaml", ".yml"), places):
+        if path.name and _is_file(path.with_suffix(suffix)):
+            raise RecipeError(f"{name}: no such file; did you mean {str(Path(name).with_suffix(suffix))!r}?")
     near = [near for said in (str(name), Path(name).stem) for near in difflib.get_close_matches(said, shipped, n=1)]
     hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(shipped)}"
     raise RecipeError(f"{name}: no such file, and no recipe of that name; {hint}")
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is a file; a name that no file can have is that of none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def read_with_parents(name: str | Path, beside: Path | None = None, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
@@ -76,6 +97,8 @@ def read_with_parents(name: str | Path, beside: Path | None = None, seen: tuple[
     path = find_recipe(name, beside).resolve()
     if path in seen:
         raise RecipeError(f"{path}: extends itself by way of {', '.join(p.name for p in seen)}")
+    if len(seen) == _MOST_PARENTS:
+        raise RecipeError(f"{seen[0]}: extends a recipe that extends another, {_MOST_PARENTS} times; name a nearer one")
     content = read_yaml(path)
     parent = content.pop("extends", None)
     if parent is None:
@@ -93,6 +116,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         RecipeError: naming the file and the line.
     """
     try:
+        if (size := path.stat().st_size) > _LARGEST:
+            raise RecipeError(f"{path}: {size:,} bytes are too many for a recipe; name another file")
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=StrictLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
@@ -113,12 +138,15 @@ def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
     for change in overrides:
         key, equals, text = change.partition("=")
         if not equals or not key:
-            raise RecipeError(f"{change!r}: an override is written key=value, such as seed=7")
+            raise RecipeError(f"{shown(change)}: an override is written key=value, such as seed=7")
         try:
             value = parse_value(text)
-        except (yaml.YAMLError, ValueError):  # a date that is none, 2026-99-99, is the latter
-            raise RecipeError(f"{change!r}: the value is not readable as YAML") from None
-        for part in reversed(key.split(".")):
+        except yaml.YAMLError:
+            raise RecipeError(f"{shown(change)}: the value is not readable as YAML") from None
+        parts = key.split(".")
+        if len(parts) > _MOST_PARTS:
+            raise RecipeError(f"{shown(change)}: there is no key of {len(parts)} parts; write one like model.features")
+        for part in reversed(parts):
             value = {part: value}
         result = merge(result, value)
     return result
@@ -159,7 +187,7 @@ def merge(base: Any, change: Any, place: str = "") -> Any:
             if str(key) == str(len(entries)) and isinstance(value, dict):
                 entries.append(value)
                 continue
-            if not str(key).isdigit() or int(key) >= len(entries):
+            if str(key) not in map(str, range(len(entries))):
                 has = f"the list has entries 0 to {len(entries) - 1}" if entries else "the list is empty"
                 raise RecipeError(f"{place}.{key}: no such entry; {has}")
             entries[int(key)] = merge(entries[int(key)], value, f"{place}.{key}")
@@ -172,101 +200,3 @@ def merge(base: Any, change: Any, place: str = "") -> Any:
     for key, value in change.items():
         merged[key] = merge(base[key], value, f"{place}.{key}".lstrip(".")) if key in base else value
     return merged
-
-
-_MUST_BE = {
-    **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "a whole number"),
-    **dict.fromkeys(("float_parsing", "float_type"), "a number"),
-    **dict.fromkeys(("bool_parsing", "bool_type"), "true or false"),
-}
-"""Plain words for errors of pydantic, by their types."""
-
-
-def explain(where: str, error: ValidationError, model: type[BaseModel]) -> str:
-    """All that is wrong with a recipe, in one line."""
-    return "; ".join(f"{where}: {line}" for line in _problems(error, model))
-
-
-def _problems(error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
-    seen = set()
-    for problem in error.errors():
-        place = [str(part) for part in problem["loc"]]
-        path, fields = _follow(place, model)
-        key = ".".join(path)
-        if problem["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(path[-1], fields, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(fields)}"
-            line = f"{key}: unknown key; {hint}"
-        elif problem["type"] == "missing":
-            line = f"{key}: missing; {fields.get(path[-1]) or 'give it a value'}"
-        elif problem["type"] == "union_tag_not_found":
-            line = f"{key}.kind: missing; it says which of several sections this is"
-        elif problem["type"] == "union_tag_invalid":
-            line = _not_one_of(f"{key}.kind", problem["ctx"]["tag"], _tags(problem["ctx"]["expected_tags"]))
-        elif problem["type"] in _MUST_BE:
-            line = f"{key}: must be {_MUST_BE[problem['type']]} (got {problem['input']!r})"
-        elif problem["type"] == "tuple_type":
-            line = f"{key}: must be a list; give all of it, {key}=[...]"
-        else:
-            got = "" if isinstance(problem["input"], dict) else f" (got {problem['input']!r})"
-            line = f"{key}: {problem['msg'].removeprefix('Value error, ')}{got}"
-        if line not in seen:
-            seen.add(line)
-            yield line
-
-
-def _not_one_of(key: str, value: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(value, known, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"{key}: {value!r} is not one of {', '.join(map(repr, known))}{hint}"
-
-
-def _tags(expected: str) -> list[str]:
-    """``"'a', 'b'"``, as pydantic lists the kinds of sections, -> ``["a", "b"]``."""
-    return [tag.strip().strip("'") for tag in expected.split(",")]
-
-
-def _follow(place: Sequence[str], model: type[BaseModel]) -> tuple[list[str], dict[str, str]]:
-    """Path of a key without the tags of unions, and the fields of the section it stands in."""
-    path: list[str] = []
-    candidates: list[type[BaseModel]] = [model]
-    siblings: list[type[BaseModel]] = [model]
-    is_key = False  # of a mapping from names to sections
-    for part in place:
-        if is_key:
-            path.append(part)
-            is_key = False
-            continue
-        if path and part.isdigit():  # an entry of a list
-            path.append(part)
-            continue
-        fields = {name: field for candidate in candidates for name, field in candidate.model_fields.items()}
-        tagged = [candidate for candidate in candidates if _tag(candidate) == part]
-        if part not in fields and tagged and len(candidates) > 1:
-            candidates = siblings = tagged
-            continue
-        if candidates or not path:
-            path.append(part)
-        siblings = candidates or siblings
-        candidates = sections(fields[part].annotation) if part in fields else []
-        is_key = part in fields and _maps_names(fields[part].annotation)
-    return path, {name: field.description or "" for section in siblings for name, field in section.model_fields.items()}
-
-
-def _maps_names(annotation: Any) -> bool:
-    """Whether an annotation is of a mapping from names to sections."""
-    if get_origin(annotation) is dict:
-        return bool(sections(annotation))
-    return any(map(_maps_names, get_args(annotation)))
-
-
-def _tag(model: type[BaseModel]) -> str | None:
-    kind = model.model_fields.get("kind")
-    return get_args(kind.annotation)[0] if kind is not None else None
-
-
-def sections(annotation: Any) -> list[type[BaseModel]]:
-    """Sections that an annotation admits."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [section for argument in get_args(annotation) for section in sections(argument)]

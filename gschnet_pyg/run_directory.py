@@ -5,10 +5,8 @@ from __future__ import annotations
 import difflib
 import json
 import os
-import pickle
 import secrets
 import socket
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +19,7 @@ import yaml
 from gschnet_pyg.errors import ModelError, RecipeError
 from gschnet_pyg.files import replace_file
 from gschnet_pyg.recipe import Recipe, load_recipe
+from gschnet_pyg.recipe_files import read_yaml
 from gschnet_pyg.recipe_sections.base import Section
 from gschnet_pyg.recipe_sections.training import BEST, LAST
 
@@ -45,6 +44,15 @@ DECIDED = (
     ),
 )
 """Parts of a recipe that a resumed run cannot change; limits, workers and the like it can."""
+
+_CHECKPOINT: Mapping[str, type] = {
+    "gschnet_pyg": dict,
+    "state_dict": dict,
+    "callbacks": dict,
+    "global_step": int,
+    **{"loops": dict, "optimizer_states": list, "lr_schedulers": list},
+}
+"""What is read of a checkpoint, here and by Lightning."""
 
 SETTLED = ("minimum", "maximum", "spacing", "coefficients", "intercept", "fitted")
 """Keys of properties and conditions that a recipe may leave open (null), and the training molecules then settle."""
@@ -111,10 +119,9 @@ class RunDirectory:
     def recipe_as_stored(self) -> dict[str, Any] | None:
         """The stored recipe as plain containers, whatever version wrote it; none if there is none to be read."""
         try:
-            content = yaml.safe_load(self.recipe_file.read_text(encoding="utf-8"))
-        except (OSError, ValueError, yaml.YAMLError):
+            return read_yaml(self.recipe_file)
+        except RecipeError:
             return None
-        return content if isinstance(content, dict) else None
 
     def continued(self, recipe: Recipe) -> Recipe:
         """The recipe to go on with: where there is a stored one, what that has settled for properties and conditions.
@@ -147,9 +154,10 @@ class RunDirectory:
         """``id`` and ``group`` in wandb; empty for a run that was never logged there."""
         try:
             content = json.loads(self.tracking_file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
-        return content if isinstance(content, dict) else {}
+        pairs = content.items() if isinstance(content, dict) else ()
+        return {key: value for key, value in pairs if isinstance(value, str)}
 
     def store_tracking(self, run_id: str, group: str) -> None:
         """Write under which id, and in which group, the run is logged to wandb."""
@@ -182,12 +190,16 @@ class RunDirectory:
                 f"{self.path}: no model.safetensors and no checkpoint; train first (gschnet-pyg train RECIPE)"
             )
         try:
-            content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, zipfile.BadZipFile, KeyError) as error:
-            raise ModelError(
-                f"{path}: damaged checkpoint ({str(error).splitlines()[0]}); remove it, or restore it from a backup"
-            ) from None
-        return content
+            content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:  # of a damaged file torch raises whatever comes up
+            what = next(iter(str(error).splitlines()), type(error).__name__)
+            raise ModelError(f"{path}: damaged checkpoint ({what}); remove it, or restore it from a backup") from None
+        parts: Mapping[str, Any] = content if isinstance(content, dict) else {}
+        wrong = [key for key, kind in _CHECKPOINT.items() if not isinstance(parts.get(key), kind)]
+        if wrong or not all(isinstance(state, dict) for state in parts["callbacks"].values()):
+            what = f"its {wrong[0]} is missing or none" if wrong else "a state in it is none"
+            raise ModelError(f"{path}: damaged checkpoint ({what}); remove it, or restore it from a backup")
+        return dict(parts)
 
     def picked(self) -> str:
         """Which checkpoint has the best weights: ``last`` while none have been picked, for want of a sampling.
@@ -198,7 +210,7 @@ class RunDirectory:
         if self.checkpoint(BEST).is_file() or not self.checkpoint(LAST).is_file():
             return BEST
         states = self.read_checkpoint(LAST)["callbacks"].values()
-        is_lost = any(state.get("monitor") and state["best_model_path"] for state in states)
+        is_lost = any(state.get("monitor") and state.get("best_model_path") for state in states)
         return BEST if is_lost else LAST
 
     def best_model(self) -> GSchNet:
@@ -210,20 +222,13 @@ class RunDirectory:
         from gschnet_pyg.model.storage import restore_model
 
         name = self.picked()
-        content = self.read_checkpoint(name)
+        content, prefix = self.read_checkpoint(name), "model."
+        weights = {str(key): value for key, value in content["state_dict"].items()}
+        weights = {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
         try:
-            prefix = "model."
-            weights = {key: value for key, value in content["state_dict"].items() if key.startswith(prefix)}
-            return restore_model(
-                content["gschnet_pyg"], {key.removeprefix(prefix): value for key, value in weights.items()}
-            )
+            return restore_model(content["gschnet_pyg"], weights)
         except ModelError as error:
             raise ModelError(f"{self.checkpoint(name)}: {error}") from None
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise ModelError(
-                f"{self.checkpoint(name)}: holds no model that this version can build ({str(error).splitlines()[0]}); "
-                "train it anew"
-            ) from None
 
     def export(self, model: GSchNet, converted_from: Mapping[str, str] | None = None) -> None:
         """Write the trained model, and the file that it was converted from, if it was."""
@@ -242,9 +247,9 @@ class RunDirectory:
         try:
             with safe_open(self.model_file, framework="np") as file:
                 origin = json.loads((file.metadata() or {}).get("converted_from", "null"))
-        except (SafetensorError, OSError, json.JSONDecodeError):
+        except (SafetensorError, OSError, ValueError, RecursionError):
             return None
-        return dict(origin) if origin else None
+        return {"file": "an unknown file", **origin} if isinstance(origin, dict) and origin else None
 
     def model(self) -> GSchNet:
         """The trained model; while training has not come to its end, that of the best checkpoint.

@@ -15,7 +15,7 @@ from gschnet_pyg.recipe_sections.sweep import ARGUMENTS, Sweep, combinations
 
 _PROGRAMS = ("gschnet-pyg", "gschnet_pyg.cli")
 _MOST_TRIALS = 1000
-"""Of ranges, beyond which their ends are tried one at a time."""
+"""Beyond which the values of one parameter at a time are tried."""
 
 
 @dataclass(frozen=True)
@@ -81,18 +81,18 @@ def n_trials(sweep: Sweep) -> int | None:
 def trials_to_check(sweep: Sweep) -> Iterator[dict[str, Any]]:
     """Every trial of a grid; of other sweeps, all combinations of their values and of the ends of their ranges.
 
-    Where these are too many, each parameter has all of its values in turn, the others their first.
+    Where these are too many, each parameter has its values in turn, the others their first; of very many values it has
+    some, the last one among them.
     """
-    if sweep.method == "grid":
-        yield from combinations({name: each.grid() for name, each in sweep.parameters.items()})
-        return
-    values = {name: each.ends() for name, each in sweep.parameters.items()}
+    is_grid = sweep.method == "grid"
+    values = {name: each.grid() if is_grid else each.ends() for name, each in sweep.parameters.items()}
     if math.prod(map(len, values.values())) <= _MOST_TRIALS:
         yield from combinations(values)
         return
     first = {name: each[0] for name, each in values.items()}
     for name, each in values.items():
-        yield from ({**first, name: value} for value in each)
+        step = math.ceil(len(each) * len(values) / _MOST_TRIALS)
+        yield from ({**first, name: value} for value in (*each[:-1:step], each[-1]))
 
 
 def check_metric(sweep: Sweep, where: str, *, verb: str, is_sampled: bool, is_judged: bool) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from gschnet_pyg.build.data import split
 from gschnet_pyg.build.growth import cutoffs
+from gschnet_pyg.build.model import check_size
 from gschnet_pyg.build.properties import (
     RELATIVE_ATOMIC_ENERGY,
     computation,
@@ -75,7 +76,7 @@ def prepare(recipe: Recipe, molecules: MoleculeDataset, stored: Path) -> Prepare
 
     Raises:
         DataError: if a property cannot be used as a condition, or the split is impossible.
-        RecipeError: if settings contradict each other.
+        RecipeError: if settings contradict each other, or ask for more weights than anybody trains.
     """
     recipe = recipe if stored.is_file() else _unfitted(recipe)
     is_connected = connected(molecules, cutoffs(recipe))
@@ -96,6 +97,7 @@ def prepare(recipe: Recipe, molecules: MoleculeDataset, stored: Path) -> Prepare
     if energy is not None and wants(recipe, RELATIVE_ATOMIC_ENERGY):
         recipe, molecules = with_relative_energy(recipe, molecules, parts.train)
     settled = [_settle(recipe, settings, molecules, parts.train) for settings in recipe.conditions]
+    check_size(recipe, [condition for _, condition in settled])
     return Prepared(
         recipe.model_copy(update={"conditions": tuple(settings for settings, _ in settled)}),
         molecules.carrying([condition.name for _, condition in settled]),
@@ -138,8 +140,8 @@ def _settle(
                 )
             gaussians = _gaussians(settings, prop.values[training, 0])
             shared["observed"] = _ranges(prop.values[training])
-            condition = _limited(ScalarCondition(**shared, **gaussians), settings.property)
-            return settings.model_copy(update=gaussians), condition
+            _check_gaussians(settings.property, **gaussians)
+            return settings.model_copy(update=gaussians), ScalarCondition(**shared, **gaussians)
         case VectorSettings():
             # bits of a fingerprint have no range to speak of, and are too many to be read at once
             shared["observed"] = () if shared["computed"] else _ranges(prop.values[training])
@@ -156,6 +158,7 @@ def _composition(
     if not counted:
         raise RecipeError("conditions: composition: hydrogen is the only atom type; drop skip_hydrogen")
     total = counts[:, counted].sum(axis=1, keepdims=True)
+    _check_gaussians(f"{COMPOSITION}.count", settings.count.minimum, settings.count.maximum, settings.count.spacing)
     count = ScalarCondition(name=N_ATOMS, observed=_ranges(total), **settings.count.model_dump())
     return CompositionCondition(
         **shared,
@@ -163,7 +166,7 @@ def _composition(
         atom_types=types,
         skip_hydrogen=settings.skip_hydrogen,
         type_features=settings.type_features,
-        count=_limited(count, f"{COMPOSITION}.count"),
+        count=count,
     )
 
 
@@ -183,14 +186,13 @@ def _gaussians(settings: ScalarSettings, values: np.ndarray) -> dict[str, Any]:
     return {"minimum": minimum, "maximum": maximum, "spacing": spacing}
 
 
-def _limited(condition: ScalarCondition, place: str) -> ScalarCondition:
-    """The condition, unless its Gaussians are too many to be computed with."""
-    if (condition.maximum - condition.minimum) / condition.spacing - 1e-6 > _MAX_GAUSSIANS - 1:
+def _check_gaussians(place: str, minimum: float, maximum: float, spacing: float) -> None:
+    """Refuse Gaussians that are too many to be computed with."""
+    if (maximum - minimum) / spacing - 1e-6 > _MAX_GAUSSIANS - 1:
         raise RecipeError(
-            f"conditions: {place}: a spacing of {condition.spacing:.6g} from {condition.minimum:.6g} to "
-            f"{condition.maximum:.6g} makes more than {_MAX_GAUSSIANS:,} Gaussians; enlarge it"
+            f"conditions: {place}: a spacing of {spacing:.6g} from {minimum:.6g} to {maximum:.6g} makes more than "
+            f"{_MAX_GAUSSIANS:,} Gaussians; enlarge it"
         )
-    return condition
 
 
 def _ranges(values: np.ndarray) -> Ranges:

@@ -44,7 +44,10 @@ def settle(recipe: Recipe, found: EstablishedModel) -> tuple[Recipe, tuple[Condi
     if is_listed:
         pairs = list(zip(recipe.conditions, found.conditions, strict=True))
         recipe = recipe.model_copy(update={"conditions": tuple(_filled(*pair) for pair in pairs)})
-        conditions = tuple(map(partial(_condition, recipe), recipe.conditions, found.conditions))
+        try:
+            conditions = tuple(map(partial(_condition, recipe), recipe.conditions, found.conditions))
+        except ValueError as error:
+            raise RecipeError(f"conditions: {error}; leave out what the weights know") from None
         stated |= _of_conditions(conditions)
         of_weights |= _of_conditions(found.conditions)
     differing = [key for key in of_weights if not _is_equal(of_weights[key], stated[key])]

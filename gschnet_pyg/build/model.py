@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 
 from gschnet_pyg.build.growth import cutoffs, vocabulary
+from gschnet_pyg.errors import RecipeError
+from gschnet_pyg.limits import MOST_WEIGHTS
 from gschnet_pyg.model.conditions import Condition, Mixing
 from gschnet_pyg.model.embeddings import ConditionEmbedding
 from gschnet_pyg.model.gschnet import GSchNet, ModelSettings
@@ -20,11 +22,37 @@ def model(recipe: Recipe, conditions: Sequence[Condition] = ()) -> GSchNet:
         recipe: sizes.
         conditions: with the ranges that they have in the training data.
     """
-    mixing = Mixing(recipe.mixing.layers, recipe.mixing.width, recipe.mixing.scale)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        embedding = ConditionEmbedding(conditions, mixing) if conditions else None
-        return GSchNet(vocabulary(recipe), cutoffs(recipe), model_settings(recipe), embedding)
+        return _network(recipe, conditions)
+
+
+def check_size(recipe: Recipe, conditions: Sequence[Condition] = ()) -> None:
+    """Refuse a network that would fill the memory, before any of it is taken.
+
+    Args:
+        recipe: sizes.
+        conditions: with the ranges that they have in the training data.
+
+    Raises:
+        RecipeError: if it has more weights than anybody trains, or Gaussians of no width.
+    """
+    try:
+        with torch.device("meta"):
+            number = sum(weight.numel() for weight in _network(recipe, conditions).parameters())
+    except ArithmeticError:
+        raise RecipeError("cutoffs, conditions: Gaussians this narrow cannot be computed; enlarge them") from None
+    if number > MOST_WEIGHTS:
+        raise RecipeError(
+            f"model: asks for {number:,} weights, more than the {MOST_WEIGHTS:,} that a model may have; make features, "
+            "layers or widths smaller, or cutoffs.prediction, from which the number of distance bins follows"
+        )
+
+
+def _network(recipe: Recipe, conditions: Sequence[Condition]) -> GSchNet:
+    mixing = Mixing(recipe.mixing.layers, recipe.mixing.width, recipe.mixing.scale)
+    embedding = ConditionEmbedding(conditions, mixing) if conditions else None
+    return GSchNet(vocabulary(recipe), cutoffs(recipe), model_settings(recipe), embedding)
 
 
 def dtype(recipe: Recipe) -> torch.dtype:

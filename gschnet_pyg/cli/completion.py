@@ -168,7 +168,7 @@ class _Keys:
 
     def _inside(self, path: Sequence[str]) -> dict[str, Any]:
         """Fields, as pydantic has them, of the section at a path; entries of a list by their number."""
-        from gschnet_pyg.recipe_files import sections
+        from gschnet_pyg.recipe_problems import sections
 
         found: list[type[BaseModel]] = [self.model]
         content, is_list = self.content, False

@@ -26,8 +26,8 @@ data_app = Commands(HELP)
 @data_app.command()
 def info(
     source: Annotated[str, typer.Argument(metavar="FILE", help="file of molecules, or `demo`")],
-    placement_cutoff: Annotated[float, typer.Option(min=0.1, help="Å, of the placement rule.")] = 1.7,
-    covalent_factor: Annotated[float, typer.Option(min=0.1, help="Of the placement rule.")] = 1.1,
+    placement_cutoff: Annotated[float, typer.Option(min=0.1, max=1000, help="Å, of the placement rule.")] = 1.7,
+    covalent_factor: Annotated[float, typer.Option(min=0.1, max=1000, help="Of the placement rule.")] = 1.1,
     as_json: Json = False,
 ) -> None:
     """Show what is in a file of molecules.
@@ -80,11 +80,13 @@ def import_(
         gschnet-pyg data import xyz_files/ -o molecules.db --properties table.csv --key file --unit gap=Hartree
         gschnet-pyg data import list.smi -o molecules.db
     """
-    units = {}
+    units: dict[str, str] = {}
     for text in unit or []:
         name, equals, value = text.partition("=")
         if not equals:
             raise DataError(f"--unit {text!r}: written property=unit, such as gap=Hartree")
+        if units.get(name, value) != value:
+            raise DataError(f"--unit: {name} is given twice, in {units[name]} and in {value}; give it once")
         units[name] = value
     with talking(quiet, as_json, if_interrupted=f"{output} was not written; the same command starts anew.") as out:
         from gschnet_pyg.data.display import said

@@ -90,8 +90,9 @@ def _explain(error: BaseException, signals: _Signals) -> int:
 def _say(line: str, color: str = "31") -> None:
     """One line on standard error, if that is still there."""
     from gschnet_pyg.cli.output import is_colorful
+    from gschnet_pyg.errors import in_one_line
 
-    line = " ".join(line.split("\n"))
+    line = in_one_line(line)
     try:
         print(f"\x1b[{color}m{line}\x1b[0m" if is_colorful(sys.stderr) else line, file=sys.stderr, flush=True)
     except BrokenPipeError:

@@ -177,7 +177,7 @@ def _targets(texts: Sequence[str]) -> dict[str, list[Any]]:
             raise RecipeError(f"--condition {text!r}: written NAME=VALUE, such as gap=4.0 or composition=C7H10O2")
         try:
             parsed = parse_value(value)
-        except (yaml.YAMLError, ValueError):  # a SMILES such as [H]C, or what looks like a date
+        except yaml.YAMLError:  # a SMILES such as [H]C, or what looks like a date
             parsed = value
         targets.setdefault(name, []).append(value if isinstance(parsed, bool) or parsed is None else parsed)
     return {name: _flattened(values) for name, values in targets.items()}

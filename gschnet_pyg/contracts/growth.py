@@ -9,6 +9,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from gschnet_pyg.limits import LONGEST_CUTOFF, TOKENS, check_number, check_types, check_whole
+
 NextAtom = Literal["center", "focus", "random", "index"]
 """Rules by which the next neighbour of the focus is chosen."""
 
@@ -26,12 +28,21 @@ class Cutoffs:
         placement: a new atom lies within it of its focus.
         covalent_factor: where given, placement neighbours must also be closer than
             ``covalent_factor * (r_i + r_j)`` with the covalent radii of ASE.
+
+    Raises:
+        ValueError: if one is no number above 0, or beyond all molecules.
     """
 
     model: float = 10.0
     prediction: float = 5.0
     placement: float = 1.7
     covalent_factor: float | None = 1.1
+
+    def __post_init__(self) -> None:
+        for name in ("model", "prediction", "placement"):
+            check_number(f"cutoffs.{name}", getattr(self, name), LONGEST_CUTOFF)
+        if self.covalent_factor is not None:
+            check_number("cutoffs.covalent_factor", self.covalent_factor)
 
     @property
     def max_distance(self) -> float:
@@ -68,12 +79,23 @@ class Vocabulary:
 
     Classes of the type head: ``0 .. T-1`` for the atom types in their given order, ``T`` for *stop*.
     Node types of the model input: ``0 .. T-1`` likewise, ``T`` for *origin*, ``T + 1`` for *focus*.
+
+    Raises:
+        ValueError: if the types are no different atomic numbers, or a token has no number of its own.
     """
 
     atom_types: tuple[int, ...] = (1, 6, 7, 8, 9)
     origin: int = 121
     focus: int = 122
     stop: int = 123
+
+    def __post_init__(self) -> None:
+        check_types("atom_types", self.atom_types)
+        tokens = (self.origin, self.focus, self.stop)
+        for name, token in zip(("origin", "focus", "stop"), tokens, strict=True):
+            check_whole(name, token, TOKENS[0], TOKENS[-1])
+        if len({*self.atom_types, *tokens}) < len(self.atom_types) + len(tokens):
+            raise ValueError(f"atom types and tokens must differ, got {[*self.atom_types, *tokens]}")
 
     @property
     def n_types(self) -> int:

@@ -148,9 +148,14 @@ class Collector:
         """Add a molecule: ``z [N]``, ``pos [N, 3]``; properties that are no numbers are passed over.
 
         Raises:
-            DataError: if an atomic number is none.
+            DataError: if an atomic number is none, or there are more or fewer positions.
         """
-        z = np.asarray(z, dtype=np.int64)
+        z, pos = np.asarray(z, dtype=np.int64), np.asarray(pos, dtype=np.float64)
+        if pos.size != 3 * len(z):
+            raise DataError(
+                f"{self.source}, {self.id_label} {molecule_id}: has {len(z):,} atoms and {pos.size:,} coordinates; "
+                "remove the molecule"
+            )
         if len(z) and not (z.min() >= 1 and z.max() <= 118):
             wrong = z[(z < 1) | (z > 118)][0]
             raise DataError(
@@ -158,7 +163,7 @@ class Collector:
             )
         row = len(self._ids)
         self._z.append(z.astype(np.uint8))
-        self._pos.append(np.asarray(pos, dtype=np.float64).reshape(-1, 3))
+        self._pos.append(pos.reshape(-1, 3))
         self._ids.append(molecule_id)
         for name, value in properties.items():
             numbers = as_numbers(value)

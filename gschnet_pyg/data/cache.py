@@ -18,8 +18,9 @@ from filelock import FileLock
 from gschnet_pyg.data.arrays import MoleculeArrays, Property
 from gschnet_pyg.errors import DataError
 from gschnet_pyg.files import is_writable
+from gschnet_pyg.untrusted import DAMAGE, sealed, unsealed
 
-_FORMAT = 2  # another one whenever a file would be converted otherwise
+_FORMAT = 3  # another one whenever a file would be converted otherwise
 _log = logging.getLogger(__name__)
 
 
@@ -112,7 +113,7 @@ def cached(root: Path, state: str, key: str, build: Callable[[], MoleculeArrays]
 
 def load_arrays(directory: Path) -> MoleculeArrays:
     """Memory-map the arrays of a cache directory."""
-    meta = json.loads((directory / "meta.json").read_text())
+    meta = unsealed((directory / "meta.json").read_text(encoding="utf-8"))
 
     def mapped(name: str) -> np.ndarray:
         return np.asarray(np.load(directory / f"{name}.npy", mmap_mode="r", allow_pickle=False))
@@ -133,19 +134,43 @@ def load_arrays(directory: Path) -> MoleculeArrays:
         directory=directory,
         fingerprint=meta["fingerprint"],
     )
-    lengths = [len(arrays.z), len(arrays.pos), *(len(prop.values) for prop in properties.values())]
-    n_atoms, n_molecules = int(arrays.offsets[-1]), len(arrays)
-    if lengths != [n_atoms] * 2 + [n_molecules] * len(properties) or len(arrays.offsets) != n_molecules + 1:
-        raise ValueError("lengths do not fit")
+    _check_shapes(arrays)
     return arrays
+
+
+def _check_shapes(arrays: MoleculeArrays) -> None:
+    """Refuse arrays that are not of the same molecules.
+
+    Raises:
+        ValueError: naming one of them.
+    """
+    n_atoms, n_molecules = len(arrays.z), len(arrays.ids)
+    expected: dict[str, tuple[np.ndarray, str, tuple[int, ...]]] = {
+        "z": (arrays.z, "u", (n_atoms,)),
+        "pos": (arrays.pos, "f", (n_atoms, 3)),
+        "offsets": (arrays.offsets, "i", (n_molecules + 1,)),
+        "ids": (arrays.ids, "i", (n_molecules,)),
+        **{name: (prop.values, "f", (n_molecules, prop.values.shape[-1])) for name, prop in arrays.properties.items()},
+    }
+    if arrays.smiles is not None:
+        expected["smiles"] = (arrays.smiles, "U", (n_molecules,))
+    for name, (values, kind, shape) in expected.items():
+        if values.dtype.kind != kind or values.shape != shape:
+            raise ValueError(f"{name} is {values.dtype} of {values.shape}, not of {shape}")
+    starts = arrays.offsets
+    if starts[0] != 0 or starts[-1] != n_atoms or (np.diff(starts) < 1).any():
+        raise ValueError("the molecules do not follow one another")
 
 
 def _try_load(directory: Path) -> MoleculeArrays | None:
     if not directory.is_dir():
         return None
     try:
-        return load_arrays(directory)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, IndexError) as error:
+        arrays = load_arrays(directory)
+        if arrays.z.min() < 1 or arrays.z.max() > 118:
+            raise ValueError("holds what is no element")
+        return arrays
+    except DAMAGE as error:
         _log.warning("%s: damaged cache (%s), rebuilt", directory, error)
         return None
 
@@ -179,7 +204,7 @@ def _save(arrays: MoleculeArrays, directory: Path) -> None:
             "unusable": dict(arrays.unusable),
             "has_smiles": arrays.smiles is not None,
         }
-        (folder / "meta.json").write_text(json.dumps(meta))
+        (folder / "meta.json").write_text(sealed(meta), encoding="utf-8")
         folder.chmod(0o755)
         shutil.rmtree(directory, ignore_errors=True)
         os.replace(folder, directory)

@@ -16,6 +16,7 @@ from gschnet_pyg.data.arrays import MoleculeArrays
 from gschnet_pyg.data.cache import short_hash
 from gschnet_pyg.data.dataset import MoleculeDataset, centred
 from gschnet_pyg.data.readers import off
+from gschnet_pyg.untrusted import DAMAGE
 
 _CHUNK_ATOMS = 50_000
 
@@ -43,7 +44,7 @@ def _stored(arrays: MoleculeArrays, cutoffs: Cutoffs, progress: bool) -> np.ndar
     """The answer for all molecules of a source, from its cache."""
     assert arrays.directory is not None
     file = arrays.directory / f"connected-{short_hash(['centred', cutoffs.placement, cutoffs.covalent_factor])}.npy"
-    with contextlib.suppress(OSError, ValueError, EOFError):
+    with contextlib.suppress(*DAMAGE):
         answer: np.ndarray = np.load(file, allow_pickle=False)
         if answer.shape == (len(arrays),) and answer.dtype == bool:
             return answer

@@ -24,6 +24,7 @@ from gschnet_pyg.data.dataset import MoleculeDataset
 from gschnet_pyg.data.readers import bar
 from gschnet_pyg.errors import DataError
 from gschnet_pyg.files import replace_file
+from gschnet_pyg.untrusted import DAMAGE
 
 _FORMAT = 1  # another one whenever a fingerprint would be another
 _CHUNK = 256  # molecules that a worker receives at a time
@@ -119,7 +120,7 @@ def _stored(file: Path, shape: tuple[int, int]) -> PackedBits | None:
         if column.packed.dtype == np.uint8 and column.shape == shape:
             return column
         reason = f"{column.packed.dtype} of {column.shape}"
-    except (OSError, ValueError, EOFError, IndexError) as error:
+    except DAMAGE as error:
         reason = str(error)
     _log.warning("%s: damaged cache (%s), rebuilt", file, reason)
     return None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from gschnet_pyg.data.arrays import MoleculeArrays, Property
 from gschnet_pyg.errors import DataError
+from gschnet_pyg.untrusted import read_arrays
 
 
 def read_npz(path: Path, progress: bool = True) -> MoleculeArrays:
@@ -21,16 +20,15 @@ def read_npz(path: Path, progress: bool = True) -> MoleculeArrays:
         DataError: if the file is damaged, or arrays are missing or do not fit each other.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        arrays = read_arrays(path)
+    except (OSError, ValueError) as error:
         raise DataError(f"{path}: damaged or no npz file ({error}); restore it from the original") from error
     if missing := [name for name in ("n_atoms", "z", "pos") if name not in arrays]:
         raise DataError(f"{path}: lacks the array {missing[0]!r}; needed are n_atoms [M], z [sum N], pos [sum N, 3]")
     n_atoms, z, pos = (arrays.pop(name) for name in ("n_atoms", "z", "pos"))
-    n_molecules = len(n_atoms)
-    ids = arrays.pop("ids", np.arange(n_molecules))
+    ids = arrays.pop("ids", np.arange(n_atoms.size))
     _check_shapes(path, n_atoms, z, pos, ids)
+    n_molecules = len(n_atoms)
     offsets = np.concatenate([[0], np.cumsum(n_atoms, dtype=np.int64)])
     if not ((z >= 1) & (z <= 118)).all():
         atom = np.argmax((z < 1) | (z > 118))
@@ -61,6 +59,8 @@ def _check_shapes(path: Path, n_atoms: np.ndarray, z: np.ndarray, pos: np.ndarra
     for name, array in (("n_atoms", n_atoms), ("z", z), ("ids", ids)):
         if array.dtype.kind not in "iu" or array.ndim != 1 or (array < 0).any():
             raise DataError(f"{path}: {name} must be a list of whole numbers from 0, one dimension")
+    if n_atoms.max() > len(z) or ids.max() >= 2**63:
+        raise DataError(f"{path}: n_atoms or ids hold numbers beyond all molecules; restore it from the original")
     total = int(n_atoms.sum())
     if len(z) != total or pos.shape != (total, 3) or pos.dtype.kind not in "fiu" or len(ids) != len(n_atoms):
         raise DataError(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
+import re
 import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
@@ -22,6 +23,7 @@ from gschnet_pyg.data.readers import bar
 from gschnet_pyg.data.staging import read_staged
 from gschnet_pyg.data.units import in_internal_units
 from gschnet_pyg.errors import DataError
+from gschnet_pyg.untrusted import DAMAGE, check_archive
 
 URL = "https://deepchemdata.s3-us-west-1.amazonaws.com/datasets/molnet_publish/qm9.zip"
 """Archive of ``gdb9.sdf`` and ``gdb9.sdf.csv``: the one that ``torch_geometric.datasets.QM9`` names."""
@@ -37,7 +39,8 @@ UNITS = {
     **dict.fromkeys(("u0_atom", "u298_atom", "h298_atom", "g298_atom"), "kcal/mol"),
 }
 """Units of the archive; energies become eV."""
-_LARGEST_MEMBER = 2**30  # bytes; gdb9.sdf has a third of that
+_LARGEST = {"gdb9.sdf": 2**30, "gdb9.sdf.csv": 2**28}
+"""Bytes that members may have; three and more times what they have."""
 
 
 def open_qm9(
@@ -119,14 +122,18 @@ def read_archive(archive: Path, n_molecules: int, progress: bool = True) -> Mole
     again = f"delete {archive} to download it again"
     try:
         with zipfile.ZipFile(archive) as zipped:
+            check_archive(zipped, archive.stat().st_size)
             with _member(zipped, "gdb9.sdf.csv") as file:
-                rows = list(csv.DictReader(io.TextIOWrapper(file, encoding="utf-8", newline="")))
+                table = csv.DictReader(io.TextIOWrapper(file, encoding="utf-8", newline=""))
+                rows = list(itertools.islice(table, n_molecules + 1))
+            if len(rows) > n_molecules:
+                raise DataError(f"{archive}: has properties of more than {n_molecules:,} molecules; {again}")
             if len(rows) != n_molecules:
                 raise DataError(f"{archive}: has properties of {len(rows):,} molecules, not {n_molecules:,}; {again}")
             with _member(zipped, "gdb9.sdf") as file:
                 arrays = _read_molecules(archive, file, rows, progress)
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{archive}: damaged ({error}); {again}") from error
+    except (*DAMAGE, csv.Error, SystemError) as error:  # the last is RDKit's, where a stream breaks off under it
+        raise DataError(f"{archive}: damaged ({error.__cause__ or error}); {again}") from error
     arrays = in_internal_units(arrays, UNITS)
     check_molecules(arrays)
     return arrays
@@ -138,7 +145,7 @@ def _member(zipped: zipfile.ZipFile, name: str) -> IO[bytes]:
         info = zipped.getinfo(name)
     except KeyError:
         raise DataError(f"{zipped.filename}: holds no {name}; is it the archive of QM9?") from None
-    if info.file_size > _LARGEST_MEMBER:
+    if info.file_size > _LARGEST[name]:
         raise DataError(f"{zipped.filename}: {name} would have {info.file_size:,} bytes; not the archive of QM9")
     return zipped.open(info)
 
@@ -162,7 +169,7 @@ def _read_molecules(archive: Path, file: IO[bytes], rows: list[dict[str, str]], 
 
 def _index(archive: Path, title: str, row: str | None) -> int:
     """Index of a molecule from its title, ``gdb_17``, which its row of properties must carry too."""
-    if title != row or not title.startswith("gdb_") or not title[4:].isdigit():
+    if title != row or not re.fullmatch(r"gdb_[0-9]{1,9}", title):
         raise DataError(f"{archive}: molecule {title!r} and row {row!r} do not belong together; is it QM9?")
     return int(title[4:])
 
@@ -177,6 +184,7 @@ def _targets(archive: Path, index: int, row: dict[str, str]) -> dict[str, float]
 def _read_exclusions(path: Path) -> np.ndarray:
     """Indices of the published list: between nine lines of header and a footer."""
     try:
-        return np.array([int(line.split()[0]) for line in path.read_text().split("\n")[9:-2]], dtype=np.int64)
-    except (ValueError, IndexError, UnicodeDecodeError) as error:
+        lines = path.read_text(encoding="utf-8").split("\n")[9:-2]
+        return np.array([int(line.split()[0]) for line in lines], dtype=np.int64)
+    except (OSError, ValueError, IndexError, OverflowError) as error:
         raise DataError(f"{path}: damaged ({error}); delete it to download it again") from error

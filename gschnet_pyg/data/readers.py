@@ -63,7 +63,7 @@ def database_metadata(path: Path) -> dict[str, Any]:
         DataError: if there is no such file, or it is damaged or no ASE database.
     """
     with _open_database(path) as database:
-        return dict(database.metadata)
+        return _metadata(path, database)
 
 
 def read_ase_database(path: Path, progress: bool = True, limit: int | None = None) -> MoleculeArrays:
@@ -81,7 +81,7 @@ def read_ase_database(path: Path, progress: bool = True, limit: int | None = Non
     """
     collector = Collector(str(path), "row")
     with _open_database(path) as database:
-        metadata: dict[str, Any] = database.metadata
+        metadata = _metadata(path, database)
         for row in bar(database.select(limit=limit), f"reading {path.name}", progress, limit or database.count()):
             if row.pbc.any():
                 raise DataError(_periodic(f"{path}, row {row.id}"))
@@ -90,6 +90,16 @@ def read_ase_database(path: Path, progress: bool = True, limit: int | None = Non
                 properties.setdefault("energy", row.energy)
             collector.add(row.id, row.numbers, row.positions, properties)
     return collector.finish(metadata.get("_distance_unit"), metadata.get("_property_unit_dict"))
+
+
+def _metadata(path: Path, database: Any) -> dict[str, Any]:
+    """Metadata of a database; what is to be units in it is text."""
+    metadata = dict(database.metadata)
+    units = metadata.get("_property_unit_dict", {})
+    texts = [metadata.get("_distance_unit"), *units.values()] if isinstance(units, dict) else [units]
+    if strange := [text for text in texts if not isinstance(text, str | None)]:
+        raise DataError(f"{path}: its metadata state {strange[0]!r} as a unit; remove that from the metadata")
+    return metadata
 
 
 @contextmanager
@@ -177,7 +187,10 @@ def read_sdf(path: Path, progress: bool = True) -> MoleculeArrays:
     with rdBase.BlockLogs():  # RDKit's complaints come back as our errors
         supplier = Chem.SDMolSupplier(str(path), removeHs=False, sanitize=False)
         for record, mol in enumerate(bar(supplier, f"reading {path.name}", progress)):
-            _add_sdf_record(collector, f"{path}, record {record}", record, mol)
+            try:
+                _add_sdf_record(collector, f"{path}, record {record}", record, mol)
+            except (ValueError, RuntimeError) as error:  # text in no encoding, atoms that RDKit does not place
+                raise DataError(f"{path}, record {record}: cannot be read ({error}); the file is damaged") from error
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 64))
         if len(collector) > 1 and b"$$$$" not in file.read():

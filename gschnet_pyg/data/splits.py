@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +12,10 @@ import numpy as np
 from gschnet_pyg.data.dataset import MoleculeDataset
 from gschnet_pyg.errors import DataError
 from gschnet_pyg.files import replace_file
+from gschnet_pyg.untrusted import read_arrays
 
 PARTS = ("train", "validation", "test", "excluded")
+_HASHES = ("fingerprint", "values")
 _SCHNETPACK = {"train_idx": "train", "val_idx": "validation", "test_idx": "test"}
 _log = logging.getLogger(__name__)
 
@@ -178,19 +178,22 @@ def _usable_split(path: Path, parts: dict[str, np.ndarray], molecules: MoleculeD
 
 
 def _read(path: Path, needed: Sequence[str], remedy: str) -> dict[str, np.ndarray]:
-    """The arrays of a split file."""
+    """The arrays of a split file: lists, and hashes as text."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            known = [name for name in (*PARTS, *_SCHNETPACK, "fingerprint") if name in file.files]
-            return {name: file[name] for name in needed or known}
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        content = read_arrays(path, (*PARTS, *_SCHNETPACK, *_HASHES))
+    except (OSError, ValueError) as error:
         raise DataError(f"{path}: not a split file ({error}); {remedy}") from None
+    if missing := [name for name in needed if name not in content]:
+        raise DataError(f"{path}: not a split file (it lacks {missing[0]}); {remedy}")
+    for name, values in content.items():
+        kinds, n_dimensions, what = ("U", 0, "text") if name in _HASHES else ("iu", 1, "list of whole numbers")
+        if values.ndim != n_dimensions or (values.size and values.dtype.kind not in kinds):
+            raise DataError(f"{path}: {name} is no {what}; {remedy}")
+    return content
 
 
 def _checked(path: Path, key: str, indices: np.ndarray, n_usable: int) -> np.ndarray:
     """Indices of SchNetPack's file, if they are some."""
-    if indices.ndim != 1 or (indices.size and indices.dtype.kind not in "iu"):
-        raise DataError(f"{path}: {key} is no list of whole numbers; restore it from the original")
     outside = indices[(indices < 0) | (indices >= n_usable)]
     if len(outside):
         raise DataError(
@@ -202,6 +205,7 @@ def _checked(path: Path, key: str, indices: np.ndarray, n_usable: int) -> np.nda
 
 def _positions_of(path: Path, ids: np.ndarray, molecules: MoleculeDataset) -> np.ndarray:
     """Positions of the molecules with some ids, ascending."""
+    ids = ids.astype(np.int64)
     order = np.argsort(molecules.ids)
     positions = order[np.searchsorted(molecules.ids, ids, sorter=order).clip(max=len(order) - 1)]
     is_missing = molecules.ids[positions] != ids

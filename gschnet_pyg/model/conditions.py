@@ -8,8 +8,20 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from gschnet_pyg.errors import ModelError
+from gschnet_pyg.limits import (
+    MOST_GAUSSIANS,
+    MOST_LAYERS,
+    MOST_VALUES,
+    WIDEST,
+    check_flag,
+    check_number,
+    check_types,
+    check_whole,
+)
 
 HYDROGEN = 1
+FINGERPRINT = "fingerprint"
+"""Kind of the computed vector."""
 
 Ranges = tuple[tuple[float, float], ...]
 """Smallest and largest value, one pair for each component."""
@@ -25,6 +37,9 @@ class Condition:
         computed: how the property is computed from a molecule, as JSON; none if the data bring it.
         observed: range of every component among the training molecules; empty if nobody looked.
         layers, width: dense layers of the embedding and their width.
+
+    Raises:
+        ValueError: if something is not what it should be, or a size is beyond all models.
     """
 
     kind: ClassVar[str]
@@ -34,6 +49,20 @@ class Condition:
     observed: Ranges = ()
     layers: int = 3
     width: int = 64
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not isinstance(self.unit, str | None):
+            raise ValueError("the property and the unit of a condition are text")
+        if self.computed is not None and not isinstance(self.computed.get("kind"), str):
+            raise ValueError(f"{self.name}: what computes it has no kind")
+        if (self.computed or {}).get("kind") == FINGERPRINT and self.kind != "vector":
+            raise ValueError(f"{self.name}: a fingerprint is a vector, not a {self.kind}")
+        check_whole(f"{self.name}: layers", self.layers, 1, MOST_LAYERS)
+        check_whole(f"{self.name}: width", self.width, 1, WIDEST)
+        if self.observed and len(self.observed) != self.n_values:
+            raise ValueError(f"{self.name}: {len(self.observed)} ranges for {self.n_values} values")
+        if not all(math.isfinite(end) for ends in self.observed for end in ends):
+            raise ValueError(f"{self.name}: a range is not finite")
 
     @property
     def n_values(self) -> int:
@@ -64,8 +93,11 @@ class ScalarCondition(Condition):
     spacing: float
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not (self.spacing > 0 and self.maximum > self.minimum):
             raise ValueError(f"{self.name}: minimum < maximum and a positive spacing are needed")
+        if not (self.maximum - self.minimum) / self.spacing < MOST_GAUSSIANS:
+            raise ValueError(f"{self.name}: a spacing of {self.spacing:g} makes more than {MOST_GAUSSIANS:,} Gaussians")
 
     @property
     def n_values(self) -> int:
@@ -90,6 +122,16 @@ class VectorCondition(Condition):
     kind: ClassVar[str] = "vector"
     size: int
     hidden: int | None = None
+
+    def __post_init__(self) -> None:
+        check_whole(f"{self.name}: size", self.size, 1, MOST_VALUES)
+        super().__post_init__()
+        if self.hidden is not None:
+            check_whole(f"{self.name}: hidden", self.hidden, 1, WIDEST)
+        if (self.computed or {}).get("kind") == FINGERPRINT:
+            assert self.computed is not None
+            check_whole(f"{self.name}: radius", self.computed.get("radius"), 0, 100)
+            check_whole(f"{self.name}: bits", self.computed.get("bits"), self.size, self.size)
 
     @property
     def n_values(self) -> int:
@@ -125,6 +167,14 @@ class CompositionCondition(Condition):
     type_features: int = 16
     count: ScalarCondition = ScalarCondition(name="n_atoms", minimum=0.0, maximum=35.0, spacing=8.75)
 
+    def __post_init__(self) -> None:
+        check_types(f"{self.name}: atom_types", self.atom_types)
+        super().__post_init__()
+        check_flag(f"{self.name}: skip_hydrogen", self.skip_hydrogen)
+        check_whole(f"{self.name}: type_features", self.type_features, 1, WIDEST)
+        if not self.counted:
+            raise ValueError(f"{self.name}: hydrogen is the only type, and is skipped")
+
     @property
     def n_values(self) -> int:
         """Number of types."""
@@ -150,11 +200,19 @@ class Mixing:
         width: of the layers, and of the result.
         scale: factor on the result. The features of a trained SchNet are about ten times as large as those of its
             conditions; a larger factor lets a model heed its conditions sooner.
+
+    Raises:
+        ValueError: if one is none, or beyond all models.
     """
 
     layers: int = 5
     width: int = 128
     scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_whole("mixing: layers", self.layers, 1, MOST_LAYERS)
+        check_whole("mixing: width", self.width, 1, WIDEST)
+        check_number("mixing: scale", self.scale)
 
 
 def counted_places(atom_types: Sequence[int], skip_hydrogen: bool) -> tuple[int, ...]:

@@ -64,7 +64,17 @@ def read_established(state: Mapping[str, Tensor]) -> EstablishedModel:
     Source:
         schnetpack-gschnet 1.1; Gebauer et al., Nat. Commun. 13, 973 (2022).
     """
-    reader = StateReader(_of_the_model(state))
+    try:
+        return _read(StateReader(_of_the_model(state)))
+    except (ValueError, TypeError, LookupError, ArithmeticError, RuntimeError) as error:
+        raise ModelError(
+            f"has parameters of other shapes or types than those of a cG-SchNet ({error}); is it a state dict of "
+            "schnetpack-gschnet 1.1?"
+        ) from error
+
+
+def _read(reader: StateReader) -> EstablishedModel:
+    """As :func:`read_established`; parameters that have no sense raise whatever comes up."""
     vocabulary = Vocabulary(
         tuple(reader.take("atom_types").tolist()), *(reader.number(f"{name}_type") for name in _TOKENS)
     )

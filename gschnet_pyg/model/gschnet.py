@@ -10,6 +10,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gschnet_pyg.contracts import Cutoffs, DistanceBins, PlacementSteps, Prediction, Vocabulary
+from gschnet_pyg.limits import (
+    LONGEST_CUTOFF,
+    MOST_BINS,
+    MOST_GAUSSIANS,
+    MOST_LAYERS,
+    WIDEST,
+    check_flag,
+    check_number,
+    check_whole,
+)
 from gschnet_pyg.model.embeddings import ConditionEmbedding
 from gschnet_pyg.model.radial import dense_stack
 from gschnet_pyg.model.schnet import Filters, SchNet
@@ -30,6 +40,9 @@ class ModelSettings:
         max_distance, n_distance_bins: distance bins; none derives them from the cutoffs.
         has_origin: the model sees the origin token.
         needs_fragment: the model has only learnt to complete substructures.
+
+    Raises:
+        ValueError: if a size is none, or beyond all models.
     """
 
     n_features: int = 128
@@ -45,6 +58,22 @@ class ModelSettings:
     n_distance_bins: int | None = None
     has_origin: bool = True
     needs_fragment: bool = False
+
+    def __post_init__(self) -> None:
+        check_whole("n_features", self.n_features, 1, WIDEST)
+        check_whole("n_gaussians", self.n_gaussians, 2, MOST_GAUSSIANS)
+        for name in ("n_interactions", "type_layers", "distance_layers"):
+            check_whole(name, getattr(self, name), 1, MOST_LAYERS)
+        for name in ("type_width", "distance_width"):
+            widths = getattr(self, name)
+            for width in widths if isinstance(widths, tuple) else (widths,):
+                check_whole(name, width, 1, WIDEST)
+        for name in ("shared_interactions", "average_types", "has_origin", "needs_fragment"):
+            check_flag(name, getattr(self, name))
+        if self.max_distance is not None:
+            check_number("max_distance", self.max_distance, 2 * LONGEST_CUTOFF)
+        if self.n_distance_bins is not None:
+            check_whole("n_distance_bins", self.n_distance_bins, 2, MOST_BINS)
 
     def bins(self, cutoffs: Cutoffs) -> DistanceBins:
         """Distance bins in force."""

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import pickle
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from gschnet_pyg.errors import ModelError
+from gschnet_pyg.untrusted import read_arrays
 
 _REMEDY = (
     "save a plain state dict where the model was trained: python -c 'import torch; "
@@ -59,9 +58,8 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _read_npz(path: Path) -> dict[str, Tensor]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: torch.as_tensor(file[name]) for name in file.files}
-    except (OSError, ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        return {name: torch.as_tensor(values) for name, values in read_arrays(path).items()}
+    except (OSError, ValueError, TypeError) as error:  # some types of numbers torch does not have
         raise ModelError(f"{path}: damaged, or not an npz file of plain arrays ({error})") from None
 
 
@@ -70,6 +68,6 @@ def _read_saved(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise ModelError(f"{path}: holds pickled objects, which are never unpickled here; {_REMEDY}") from None
-    except (RuntimeError, EOFError, OSError, KeyError, zipfile.BadZipFile) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+    except Exception as error:  # of a damaged file torch raises whatever comes up
+        first = next(iter(str(error).splitlines()), type(error).__name__)
         raise ModelError(f"{path}: damaged, or no file that torch.save wrote ({first})") from None

@@ -79,7 +79,7 @@ class StateReader:
     def embedding(self, name: str, ours: str, types: Sequence[int]) -> int:
         """Move the rows of some types; their width."""
         table = self.move(f"{name}.weight", f"{ours}.weight")
-        if table.ndim != 2 or max(types) >= len(table):
+        if table.ndim != 2 or not 0 <= min(types) <= max(types) < len(table):
             raise ModelError(f"{name}.weight: a table of {list(table.shape)} has no row for type {max(types)}")
         self.ours[f"{ours}.weight"] = self.ours[f"{ours}.weight"][list(types)]
         return table.shape[1]

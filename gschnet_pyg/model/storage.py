@@ -41,8 +41,8 @@ def load_model(path: Path) -> GSchNet:
     """Build the model that a file describes, on the CPU, ready to predict.
 
     Raises:
-        ModelError: if the file is missing, damaged, newer than this package, or its weights do not fit or are no
-            numbers.
+        ModelError: if the file is missing, damaged, newer than this package, describes no possible model, or its
+            weights are not those of that model.
     """
     if not path.is_file():
         raise ModelError(f"{path}: no such model file; train a model first")
@@ -50,40 +50,68 @@ def load_model(path: Path) -> GSchNet:
         with safe_open(path, framework="pt") as file:
             description = json.loads((file.metadata() or {}).get("gschnet_pyg", "null"))
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    except (SafetensorError, OSError, json.JSONDecodeError) as error:
-        raise ModelError(f"{path}: damaged or not a safetensors file ({error})") from None
+    except (SafetensorError, OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"{path}: damaged or not a safetensors file ({error}); {_RESTORE}") from None
     if description is None:
         raise ModelError(f"{path}: holds no G-SchNet model; name a model.safetensors that training has written")
     try:
-        if description["format"] > FORMAT:
-            raise ModelError(f"written by a newer version (format {description['format']}); update gschnet_pyg")
         return restore_model(description, weights)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from None
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{path}: its description of the model is damaged ({error!r})") from None
-    except RuntimeError as error:
-        raise ModelError(f"{path}: the weights do not fit the settings stored with them: {error}") from None
 
 
-def restore_model(description: Mapping[str, Any], weights: Mapping[str, Tensor]) -> GSchNet:
-    """The model that :func:`describe_model` described with its weights, in their precision, ready to predict.
+_RESTORE = "restore it from the original, or train it anew"
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
+def restore_model(description: Any, weights: Mapping[str, Tensor]) -> GSchNet:
+    """The model of a description and its weights, ready to predict; neither is trusted.
+
+    Nothing is allocated before the two are found to fit, so that a model takes no more memory than its file.
 
     Args:
-        description: of the model.
-        weights: all of them; the model is of float64 where they are, and otherwise of float32.
+        description: from :func:`describe_model`, perhaps.
+        weights: by name; the model is of float64 where all of them are, and otherwise of float32.
 
     Raises:
-        ModelError: if a weight is not a number.
-        RuntimeError: if they do not fit the description; other errors if that is damaged.
+        ModelError: saying what is wrong.
     """
-    model = build_model(description)
-    if all(weight.dtype == torch.float64 for weight in weights.values() if weight.is_floating_point()):
-        model.double()
-    model.load_state_dict(dict(weights))
-    if lost := [name for name, weight in model.named_parameters() if weight.isnan().any()]:
-        raise ModelError(f"{lost[0]} holds weights that are not numbers; train the model anew, or restore the file")
+    try:
+        if not isinstance(version := description["format"], int) or version < 1:
+            raise ValueError(f"format is {version!r}")
+        if version > FORMAT:
+            raise ModelError(f"written by a newer version (format {version}); update gschnet_pyg")
+        with torch.device("meta"):
+            blank = build_model(description)
+        _check_weights(blank.state_dict(), weights)
+        model = build_model(description)
+        if all(weight.dtype == torch.float64 for weight in weights.values()):
+            model.double()
+        model.load_state_dict(dict(weights))
+    except _UNFIT as error:
+        what = str(error) if type(error) is ValueError else repr(error)
+        raise ModelError(f"its description of the model is damaged ({what}); {_RESTORE}") from None
     return model.eval()
+
+
+_UNFIT = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError)
+"""What comes of a description that is none."""
+
+
+def _check_weights(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
+    """Refuse weights of other names, shapes or types, and those that are no numbers."""
+    misfit = "the weights do not fit the settings stored with them"
+    if missing := sorted(expected.keys() - found.keys()):
+        raise ModelError(f"{misfit}: {missing[0]} is missing; {_RESTORE}")
+    if strange := sorted(found.keys() - expected.keys()):
+        raise ModelError(f"{misfit}: there is no {strange[0]} in such a model; {_RESTORE}")
+    for name, weight in found.items():
+        if weight.shape != expected[name].shape:
+            raise ModelError(f"{misfit}: {name} is {list(weight.shape)}, not {list(expected[name].shape)}; {_RESTORE}")
+        if weight.dtype not in _FLOATS:
+            raise ModelError(f"{misfit}: {name} is of {weight.dtype}, not of floating-point numbers; {_RESTORE}")
+        if not bool(torch.isfinite(weight).all()):
+            raise ModelError(f"{name} holds numbers that are not finite; take the weights of another training")
 
 
 def describe_model(model: GSchNet) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from gschnet_pyg.data.comparisons import parse_filters
 from gschnet_pyg.errors import RecipeError
-from gschnet_pyg.recipe_sections.base import Count, OptionalSize, PropertyName, Section, Size
+from gschnet_pyg.recipe_sections.base import NumberOfProcesses, OptionalSize, PropertyName, Section, Size
 
 
 class FileData(Section):
@@ -65,9 +65,9 @@ class RelativeAtomicEnergySettings(Section):
 class FingerprintSettings(Section):
     """Morgan fingerprint of the molecule that RDKit perceives from the coordinates, without hydrogens."""
 
-    radius: Count = 2
+    radius: Annotated[int, Field(ge=0, le=100)] = 2
     """Bonds around each atom."""
-    bits: Annotated[int, Field(ge=8, multiple_of=8)] = 1024
+    bits: Annotated[int, Field(ge=8, le=65_536, multiple_of=8)] = 1024
     """Length of the fingerprint."""
 
 
@@ -118,11 +118,11 @@ class SplitSettings(Section):
 class WorkerSettings(Section):
     """Processes that work beside the training process, or each of several; 0 does the work in it."""
 
-    train: Count = 6
+    train: NumberOfProcesses = 6
     """Build batches."""
-    validation: Count = 4
+    validation: NumberOfProcesses = 4
     """The same, in validation."""
-    test: Count = 4
+    test: NumberOfProcesses = 4
     """The same, in the test."""
-    preprocessing: Count = 4
+    preprocessing: NumberOfProcesses = 4
     """Perceive bonds, for fingerprints."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, PositiveFloat, PositiveInt, Tag, model_validator
+from pydantic import Discriminator, Field, PositiveFloat, Tag, model_validator
 
-from gschnet_pyg.recipe_sections.base import PositiveShare, PropertyName, Section
+from gschnet_pyg.limits import LONGEST_CUTOFF, MOST_BINS, MOST_GAUSSIANS, TOKENS
+from gschnet_pyg.recipe_sections.base import Layers, PositiveShare, PropertyName, Section, Width
 
 
 class AtomSettings(Section):
@@ -26,8 +27,8 @@ class AtomSettings(Section):
         everything = [*self.types, self.origin, self.focus, self.stop]
         if len(set(everything)) < len(everything):
             raise ValueError(f"atom types and token types must be distinct, got {everything}")
-        if min(self.origin, self.focus, self.stop) < 1:
-            raise ValueError("token types must be positive")
+        if not all(token in TOKENS for token in (self.origin, self.focus, self.stop)):
+            raise ValueError(f"token types must be from {TOKENS[0]} to {TOKENS[-1]:,}")
         return self
 
 
@@ -42,6 +43,13 @@ class CutoffSettings(Section):
     """Å; the next atom is placed this close to the focus. A little longer than the longest bond."""
     covalent_factor: PositiveFloat | None = 1.1
     """Placement neighbours are also closer than this times the sum of their covalent radii."""
+
+    @model_validator(mode="after")
+    def _of_molecules(self) -> CutoffSettings:
+        for name in ("model", "prediction", "placement"):
+            if getattr(self, name) > LONGEST_CUTOFF:
+                raise ValueError(f"{name} is {getattr(self, name):g} Å; no cutoff is longer than {LONGEST_CUTOFF:,} Å")
+        return self
 
 
 class GrowthSettings(Section):
@@ -73,10 +81,10 @@ def _one_or_each(width: object) -> str:
 class HeadSettings(Section):
     """A stack of dense layers."""
 
-    layers: PositiveInt = 5
+    layers: Layers = 5
     """Dense layers, the last one included."""
     width: Annotated[
-        Annotated[PositiveInt, Tag("one")] | Annotated[tuple[PositiveInt, ...], Tag("each")],
+        Annotated[Width, Tag("one")] | Annotated[tuple[Width, ...], Tag("each")],
         Discriminator(_one_or_each),  # so that an error speaks of what was meant
     ] = 256
     """Of the hidden layers: one number, or one for each, such as [206, 156, 106, 56]."""
@@ -93,11 +101,11 @@ class HeadSettings(Section):
 class ModelSection(Section):
     """Sizes of the network."""
 
-    features: PositiveInt = 128
+    features: Width = 128
     """Width of SchNet's features."""
-    interactions: PositiveInt = 9
+    interactions: Layers = 9
     """Interaction blocks."""
-    gaussians: Annotated[int, Field(ge=2)] = 25
+    gaussians: Annotated[int, Field(ge=2, le=MOST_GAUSSIANS)] = 25
     """Gaussians that expand distances, from 0 to the model cutoff."""
     shared_interactions: bool = False
     """All interaction blocks use the same weights."""
@@ -107,9 +115,9 @@ class ModelSection(Section):
     """Dense layers that predict the distance to the next atom."""
     type_distribution: Literal["product", "average"] = "product"
     """How the predictors' distributions over types become one."""
-    max_distance: PositiveFloat | None = None
+    max_distance: Annotated[float, Field(gt=0, le=2 * LONGEST_CUTOFF)] | None = None
     """Å, centre of the last distance bin; prediction + placement cutoff where there is none."""
-    distance_bins: Annotated[int, Field(ge=2)] | None = None
+    distance_bins: Annotated[int, Field(ge=2, le=MOST_BINS)] | None = None
     """Number of bins; 30 per Å, and one, where there is none."""
 
 
@@ -130,9 +138,9 @@ class ScalarSettings(Section):
     """Centre of the last Gaussian; nearly the highest training value by default."""
     spacing: PositiveFloat | None = None
     """Between neighbouring Gaussians, and their width; by default five of them span the range."""
-    layers: PositiveInt = 3
+    layers: Layers = 3
     """Dense layers of the embedding."""
-    width: PositiveInt = 64
+    width: Width = 64
     """Of these layers, and of the embedding."""
 
     @model_validator(mode="after")
@@ -147,11 +155,11 @@ class VectorSettings(Section):
     kind: Literal["vector"]
     property: PropertyName = "fingerprint"
     """Of the data, or computed: fingerprint."""
-    layers: PositiveInt = 3
+    layers: Layers = 3
     """Dense layers of the embedding."""
-    width: PositiveInt = 64
+    width: Width = 64
     """Of the embedding."""
-    hidden: PositiveInt | None = None
+    hidden: Width | None = None
     """Width of hidden layers; halved from layer to layer, down to ``width``, where there is none."""
 
 
@@ -164,9 +172,9 @@ class CountSettings(Section):
     """Centre of the last Gaussian, in atoms; no lower than the largest molecule."""
     spacing: PositiveFloat = 8.75
     """Between neighbouring Gaussians, and their width, in atoms."""
-    layers: PositiveInt = 3
+    layers: Layers = 3
     """Dense layers of the embedding."""
-    width: PositiveInt = 64
+    width: Width = 64
     """Of these layers, and of the embedding."""
 
     @model_validator(mode="after")
@@ -181,11 +189,11 @@ class CompositionSettings(Section):
     kind: Literal["composition"]
     skip_hydrogen: bool = False
     """Leave hydrogen out."""
-    type_features: PositiveInt = 16
+    type_features: Width = 16
     """Width of the embedding of each type, which its concentration weights."""
-    layers: PositiveInt = 3
+    layers: Layers = 3
     """Dense layers over the weighted types."""
-    width: PositiveInt = 64
+    width: Width = 64
     """Of these layers, and of their result."""
     count: CountSettings = CountSettings()
 
@@ -201,9 +209,9 @@ ConditionSettings = Annotated[ScalarSettings | VectorSettings | CompositionSetti
 class MixingSettings(Section):
     """Dense layers that mix the embeddings of all conditions."""
 
-    layers: PositiveInt = 5
+    layers: Layers = 5
     """Number of layers."""
-    width: PositiveInt = 128
+    width: Width = 128
     """Of the layers, and of their result."""
     scale: PositiveFloat = 1.0
     """Factor on their result; about 10 lets a model heed its conditions sooner, since the features beside them are

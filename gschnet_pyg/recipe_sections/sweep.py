@@ -34,6 +34,9 @@ Distribution = Literal[
     "beta",
     "q_beta",
 ]
+_MOST_VALUES = 100_000
+"""That a grid goes through."""
+
 _COUNTED = ("int_uniform", "q_uniform")
 """Distributions of numbers that a grid can go through."""
 
@@ -82,36 +85,46 @@ class SweepParameter(Section):
                 raise ValueError("min must be below max, and both are needed")
             if str(self.distribution).endswith("log_uniform_values") and self.min <= 0:
                 raise ValueError(f"a {self.distribution} has a min above 0")
+        try:
+            self.ends()
+        except ArithmeticError:
+            raise ValueError("its numbers are beyond what can be computed with; give others") from None
         return self
 
     def grid(self) -> list[Any]:
         """All values.
 
         Raises:
-            ValueError: if nobody can count them.
+            ValueError: if nobody can count them, or they are too many.
         """
         if self.parameters is not None:
-            return list(combinations({name: each.grid() for name, each in self.parameters.items()}))
+            return _listed({name: each.grid() for name, each in self.parameters.items()})
         if self.values is not None or "value" in self.model_fields_set:
             return self.ends()
         if self._kind not in _COUNTED or self.min is None or self.max is None:
             raise ValueError("a grid needs values, or whole numbers from min to max")
-        if self._kind == "int_uniform":
+        is_whole = self._kind == "int_uniform"
+        n_steps = (self.max - self.min) / (1 if is_whole else self.q)
+        if n_steps > _MOST_VALUES:
+            raise ValueError(f"a grid of {n_steps:,.0f} values is too large; at most {_MOST_VALUES:,} can be listed")
+        if is_whole:
             return list(range(int(self.min), int(self.max) + 1))
-        return [self.min + number * self.q for number in range(math.ceil((self.max - self.min) / self.q))]
+        return [self.min + number * self.q for number in range(math.ceil(n_steps))]
 
     def ends(self) -> list[Any]:
         """Values that are given one by one, and both ends of a range; the middle where there are no ends."""
         if self.parameters is not None:
-            return list(combinations({name: each.ends() for name, each in self.parameters.items()}))
+            return _listed({name: each.ends() for name, each in self.parameters.items()})
         if self.values is not None:
             return list(self.values)
         if "value" in self.model_fields_set:
             return [self.value]
+        kind = self._kind.removeprefix("q_")
         if self.min is None or self.max is None:
-            middles = {"normal": self.mu, "log_normal": math.exp(self.mu), "beta": self.a / (self.a + self.b)}
-            return [middles[self._kind.removeprefix("q_")]]
-        match self._kind.removeprefix("q_"):
+            if kind == "beta":
+                return [self.a / (self.a + self.b)]
+            return [math.exp(self.mu) if kind == "log_normal" else self.mu]
+        match kind:
             case "log_uniform":
                 return [math.exp(self.min), math.exp(self.max)]
             case "inv_log_uniform":
@@ -189,7 +202,17 @@ class Sweep(Section):
                     parameter.grid()
                 except ValueError as error:
                     raise ValueError(f"parameters.{name}: {error}") from None
+            n_runs = math.prod(len(parameter.grid()) for parameter in self.parameters.values())
+            if n_runs > _MOST_VALUES:
+                raise ValueError(f"a grid of {n_runs:,} runs is too large; give fewer values, or take method: random")
         return self
+
+
+def _listed(values: dict[str, list[Any]]) -> list[dict[str, Any]]:
+    """Every choice, if these are not too many."""
+    if (number := math.prod(map(len, values.values()))) > _MOST_VALUES:
+        raise ValueError(f"its parameters have {number:,} combinations, of which {_MOST_VALUES:,} can be listed")
+    return list(combinations(values))
 
 
 def combinations(values: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:

@@ -95,9 +95,9 @@ class TrainingSection(Section):
     workers: WorkerSettings = WorkerSettings()
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     """What to compute on; auto takes a GPU if there is one."""
-    devices: PositiveInt | Literal["auto"] = 1
+    devices: Annotated[int, Field(gt=0, le=1_024)] | Literal["auto"] = 1
     """Processes on each machine, each on a GPU of its own; auto takes all GPUs. On CPUs, a number of processes."""
-    nodes: PositiveInt = 1
+    nodes: Annotated[int, Field(gt=0, le=65_536)] = 1
     """Machines that train together."""
     progress_refresh: Count = 20
     """Steps between updates of the progress bar; 0 turns it off."""

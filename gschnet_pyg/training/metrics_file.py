@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
+from gschnet_pyg.errors import DataError
 from gschnet_pyg.files import replace_file
 from gschnet_pyg.metric_names import SAMPLED, TRAINING
 
@@ -22,8 +25,27 @@ def last_step(path: Path) -> int:
     """Step of the last row of a file of metrics; -1 if there is none."""
     if not path.exists():
         return -1
-    with path.open(newline="", encoding="utf-8") as file:
-        return max((int(row["step"]) for row in csv.DictReader(file) if row.get("step")), default=-1)
+    return max((int(row["step"]) for row in _read(path)[1] if row["step"]), default=-1)
+
+
+def _read(path: Path) -> tuple[tuple[str, ...], list[dict[str, str]]]:
+    """Columns and rows, without a last one that was not written to its end.
+
+    Raises:
+        DataError: if the file is no such table.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        reader = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1], newline=""))
+        rows, columns = list(reader), tuple(reader.fieldnames or ())
+        if columns and "step" not in columns:
+            raise ValueError("it has no column of steps")
+        for number, row in enumerate(rows, start=1):
+            if None in row or None in row.values() or not re.fullmatch(r"\d{0,18}", row["step"]):
+                raise ValueError(f"row {number}")
+    except (OSError, ValueError, csv.Error) as error:
+        raise DataError(f"{path}: damaged ({error}); remove it, or that row; training resumes all the same") from None
+    return columns, rows
 
 
 def cut_metrics(path: Path, n_steps: int, is_validation_ahead: bool = False) -> None:
@@ -33,23 +55,20 @@ def cut_metrics(path: Path, n_steps: int, is_validation_ahead: bool = False) -> 
         path: of the file, if there is one.
         n_steps: that the run has taken where it goes on.
         is_validation_ahead: it goes on with the validation behind the last of them.
+
+    Raises:
+        DataError: if the file is no such table.
     """
     if not path.exists():
         return
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        columns, rows = tuple(reader.fieldnames or ()), list(reader)
+    columns, rows = _read(path)
     evaluated = [name for name in columns if name.startswith(("validation/", "sampled/"))]
 
-    def is_kept(row: Mapping[str, str | None]) -> bool:
-        if None in row.values() or not (row.get("step") or "").isdigit():
-            return False
-        step, is_evaluation = int(row["step"] or 0), any(row[name] for name in evaluated)
-        return step < n_steps - (is_validation_ahead and is_evaluation)
+    def is_kept(row: Mapping[str, str]) -> bool:
+        is_evaluation = any(row[name] for name in evaluated)
+        return int(row["step"] or 0) < n_steps - (is_validation_ahead and is_evaluation)
 
-    kept = [row for row in rows if is_kept(row)]
-    if len(kept) < len(rows):
-        _write(path, columns, kept)
+    _write(path, columns or COLUMNS, [row for row in rows if is_kept(row)])
 
 
 class MetricsFile(Logger):
@@ -57,10 +76,15 @@ class MetricsFile(Logger):
 
     Args:
         path: ``.csv``; a file that is there is continued, with the columns added that it lacks.
+
+    Raises:
+        DataError: if there is a file that is damaged.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__()
+        if path.exists():
+            _read(path)
         self.path = path
         self._columns: tuple[str, ...] = ()  # of the file, in its order
 
@@ -87,12 +111,11 @@ class MetricsFile(Logger):
 
     def _begin(self) -> tuple[str, ...]:
         """Write the header, and the rows again where a file of an earlier version lacks columns."""
-        rows, columns = [], COLUMNS
+        rows: list[dict[str, str]] = []
+        columns: tuple[str, ...] = COLUMNS
         if self.path.exists():
-            with self.path.open(newline="", encoding="utf-8") as file:
-                reader = csv.DictReader(file)
-                there = tuple(reader.fieldnames or ())
-                rows, columns = list(reader), (*there, *(name for name in COLUMNS if name not in there))
+            there, rows = _read(self.path)
+            columns = (*there, *(name for name in COLUMNS if name not in there))
             if there == columns:
                 return columns
         _write(self.path, columns, rows)

@@ -60,6 +60,20 @@ class PlacementTraining(LightningModule):
         metrics = self.trainer.callback_metrics
         checkpoint["metrics"] = {name: float(metrics[name]) for name in metrics if name.startswith(EVALUATED)}
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse the checkpoint of another model, before Lightning takes it apart.
+
+        Raises:
+            ModelError: naming weights that do not fit.
+        """
+        own = {name: weight.shape for name, weight in self.state_dict().items()}
+        found = {name: getattr(weight, "shape", None) for name, weight in checkpoint["state_dict"].items()}
+        if differing := sorted(str(name) for name in own.keys() | found.keys() if own.get(name) != found.get(name)):
+            raise ModelError(
+                f"{self.trainer.ckpt_path}: damaged checkpoint, or that of another model ({differing[0]} does not "
+                "fit); remove it, or restore it from a backup"
+            )
+
     def transfer_batch_to_device(
         self, batch: PlacementSteps, device: torch.device, dataloader_idx: int
     ) -> PlacementSteps:

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
-from zipfile import BadZipFile
 
 import numpy as np
 
 from gschnet_pyg.contracts import Rate, ReferenceSummary, Verdict
 from gschnet_pyg.files import replace_file
+from gschnet_pyg.untrusted import DAMAGE, read_arrays
 from gschnet_pyg.validity.checks import ValidityOptions
 from gschnet_pyg.validity.fingerprints import Fingerprints
 from gschnet_pyg.validity.geometry import geometry_rules
@@ -194,10 +194,10 @@ def _load(path: Path, options: ValidityOptions) -> Reference | None:
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as file:
-            content = json.loads(file["content"].tobytes())
-            fingerprints = Fingerprints(file["bits"], file["offsets"])
-            smiles = file["smiles"].tobytes().decode().split("\n") if len(fingerprints) else []
+        arrays = read_arrays(path)
+        content = json.loads(arrays["content"].tobytes())
+        fingerprints = Fingerprints(arrays["bits"], arrays["offsets"])
+        smiles = arrays["smiles"].tobytes().decode().split("\n") if len(fingerprints) else []
         if len(smiles) != len(fingerprints):
             raise ValueError("SMILES and fingerprints are not equally many")
         return Reference(
@@ -207,7 +207,7 @@ def _load(path: Path, options: ValidityOptions) -> Reference | None:
             tally=Tally.from_json(content["tally"]),
             fingerprints=fingerprints,
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, BadZipFile) as error:
+    except DAMAGE as error:
         _log.warning("%s: damaged cache (%s), judged again", path, error)
         return None
 

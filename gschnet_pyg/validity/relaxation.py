@@ -21,6 +21,7 @@ from gschnet_pyg.contracts import Rate, Relaxation
 from gschnet_pyg.data.readers import bar
 from gschnet_pyg.errors import DataError
 from gschnet_pyg.files import replace_file
+from gschnet_pyg.untrusted import DAMAGE, sealed, unsealed
 from gschnet_pyg.validity.checks import Molecule, ValidityOptions
 from gschnet_pyg.validity.numbers import RMSD_BIN, STRAIN_BIN, STRAIN_BIN_KCAL, numbers_of
 from gschnet_pyg.validity.pieces import Pieces
@@ -33,7 +34,7 @@ Outcome = Relaxed | str
 """What became of a molecule, or the reason why it was not relaxed."""
 
 _MMFF = ("MMFF94", "kcal/mol", STRAIN_BIN_KCAL)
-_FORMAT = 1  # of cached outcomes; another one whenever a molecule would be relaxed otherwise
+_FORMAT = 2  # of cached outcomes; another one whenever a molecule would be relaxed otherwise
 _log = logging.getLogger(__name__)
 
 
@@ -250,18 +251,18 @@ def _key(rows: np.ndarray, sample: Sequence[Molecule], options: ValidityOptions)
 def _save(outcomes: Sequence[Outcome], path: Path) -> None:
     content = [each if isinstance(each, str) else astuple(each) for each in outcomes]
     with replace_file(path) as temporary:
-        temporary.write_text(json.dumps(content), encoding="utf-8")
+        temporary.write_text(sealed(content), encoding="utf-8")
 
 
 def _load(path: Path, n: int) -> list[Outcome] | None:
     if not path.is_file():
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = unsealed(path.read_text(encoding="utf-8"))
         outcomes: list[Outcome] = [each if isinstance(each, str) else Relaxed(*each) for each in content]
         if len(outcomes) != n:
             raise ValueError(f"{len(outcomes)} molecules in place of {n}")
-    except (ValueError, TypeError) as error:
+    except DAMAGE as error:
         _log.warning("%s: damaged cache (%s), relaxed again", path, error)
         return None
     return outcomes

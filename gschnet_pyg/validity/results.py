@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import fields
 from pathlib import Path
@@ -13,13 +12,14 @@ import numpy as np
 from gschnet_pyg.contracts import Verdict
 from gschnet_pyg.data.cache import short_hash
 from gschnet_pyg.files import replace_file
+from gschnet_pyg.untrusted import DAMAGE, sealed, unsealed
 from gschnet_pyg.validity.checks import ValidityOptions
 from gschnet_pyg.validity.fingerprints import Fingerprints
 from gschnet_pyg.validity.geometry import geometry_rules
 from gschnet_pyg.validity.judging import Judgement
 from gschnet_pyg.validity.tally import Tally
 
-_FORMAT = 2  # another one whenever a molecule would be judged otherwise
+_FORMAT = 3  # another one whenever a molecule would be judged otherwise
 _FIELDS = tuple(field.name for field in fields(Verdict))
 _log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def load_judgement(path: Path, key: str) -> Judgement | None:
     if not results.is_file():
         return None
     try:
-        content = json.loads(results.read_text(encoding="utf-8"))
+        content = unsealed(results.read_text(encoding="utf-8"))
         if content["key"] != key:
             return None
         columns = [content["verdicts"][name] for name in _FIELDS]
@@ -65,7 +65,7 @@ def load_judgement(path: Path, key: str) -> Judgement | None:
         if not len(fingerprints) == len(verdicts) >= tally.molecules:
             raise ValueError("verdicts, fingerprints and tally are not of the same molecules")
         return Judgement(tuple(verdicts), tally, fingerprints)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except DAMAGE as error:
         _log.warning("%s: damaged results (%s), judged again", results, error)
         return None
 
@@ -89,7 +89,7 @@ def save_judgement(path: Path, key: str, judgement: Judgement) -> None:
     results = results_file(path)
     try:
         with replace_file(results) as temporary:
-            temporary.write_text(json.dumps(content, separators=(",", ":")), encoding="utf-8")
+            temporary.write_text(sealed(content), encoding="utf-8")
     except OSError as error:
         _log.info("%s: not written (%s); the molecules are judged again next time", results, error)
 

@@ -198,7 +198,7 @@ def test_archives_that_mean_harm(tmp_path, monkeypatch):
     write_raw(tmp_path / "raw", **{"../../evil.txt": "evil"})
     assert len(open_small(tmp_path / "raw")) == 3
     assert not list(tmp_path.rglob("evil*")) + list(tmp_path.parent.glob("evil*"))
-    monkeypatch.setattr(qm9, "_LARGEST_MEMBER", 100)
+    monkeypatch.setitem(qm9._LARGEST, "gdb9.sdf.csv", 100)
     with pytest.raises(DataError, match=r"would have .* bytes"):
         open_small(write_raw(tmp_path / "bomb"))
 

@@ -134,7 +134,7 @@ def test_hydrogen_can_be_skipped() -> None:
     for skip in (False, True):
         embedding = CompositionEmbedding(replace(COMPOSITION, skip_hydrogen=skip))
         assert torch.allclose(embedding(PHENOL), embedding(PHENOLATE)) == skip
-    condition = replace(COMPOSITION, skip_hydrogen=True, atom_types=(6, 1, 8))
+    condition = replace(COMPOSITION, skip_hydrogen=True, atom_types=(6, 1, 8), observed=())
     assert condition.counted == (0, 2)
     embedding = CompositionEmbedding(condition)
     torch.testing.assert_close(embedding(torch.tensor([[6.0, 6, 1]])), embedding(torch.tensor([[6.0, 0, 1]])))

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 
 from gschnet_pyg.data.arrays import MoleculeArrays
+from gschnet_pyg.untrusted import sealed, unsealed
 from gschnet_pyg.validity import checks, geometry
 from gschnet_pyg.validity.checks import ValidityOptions
 from gschnet_pyg.validity.judging import Judgement, judge_all
@@ -116,8 +116,8 @@ def test_parts_that_are_missing_or_do_not_fit_are_damage(
     other = judge_all(MOLECULES * 2, OPTIONS, workers=0)
     for name, judgement in (("key", JUDGEMENT), ("other", other)):
         save_judgement(path.with_name(name), "key", judgement)
-    content, wrong = (json.loads(results_file(path.with_name(name)).read_text()) for name in ("key", "other"))
+    content, wrong = (unsealed(results_file(path.with_name(name)).read_text()) for name in ("key", "other"))
     for spoilt in ({**content, part: wrong[part]}, {key: content[key] for key in content if key != part}):
-        results_file(path).write_text(json.dumps(spoilt))
+        results_file(path).write_text(sealed(spoilt))
         assert load_judgement(path, "key") is None
     assert caplog.text.count("damaged results") == 2
