@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import takewhile
 from pathlib import Path
 
 from gschnet_pyg.errors import RecipeError
@@ -20,7 +21,8 @@ def locked(directory: RunDirectory) -> Iterator[None]:
         RecipeError: if somebody else does, or the directory cannot be written.
     """
     path = directory.path
-    there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    missing = list(takewhile(lambda folder: not folder.exists(), (path.absolute(), *path.absolute().parents)))
+    there = missing[-1].parent if missing else path
     if not is_writable(there):
         raise RecipeError(f"run.directory: {path} cannot be written (because of {there}); name another folder")
     try:
@@ -40,7 +42,8 @@ def locked(directory: RunDirectory) -> Iterator[None]:
             yield
     finally:
         with suppress(OSError):  # as it was, if nothing came of it
-            path.rmdir()
+            for folder in missing:
+                folder.rmdir()
 
 
 def _files(directory: RunDirectory) -> list[Path]:

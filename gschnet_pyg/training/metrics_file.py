@@ -38,7 +38,7 @@ def _read(path: Path) -> tuple[tuple[str, ...], list[dict[str, str]]]:
         text = path.read_text(encoding="utf-8")
         reader = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1], newline=""))
         rows, columns = list(reader), tuple(reader.fieldnames or ())
-        if columns and "step" not in columns:
+        if text and "step" not in columns:
             raise ValueError("it has no column of steps")
         for number, row in enumerate(rows, start=1):
             if None in row or None in row.values() or not re.fullmatch(r"\d{0,18}", row["step"]):

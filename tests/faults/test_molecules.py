@@ -62,7 +62,7 @@ IMPOSSIBLE: dict[str, tuple[Atoms, str]] = {
     "infinite": (at([0, 0, 0], [0, -np.inf, 1]), "not a finite number"),
     "all infinite": (at([np.inf] * 3, [np.inf] * 3), "not a finite number"),
     "doubled": (at([0, 0, 0], [0, 0, 0.002]), "at one place"),
-    "far": (at([0, 0, 0], [0, 0, 3e6]), "Å; remove the molecule"),
+    "far": (at([0, 0, 0], [0, 0, 3e8]), "move the molecule to the origin"),
     "empty": (Atoms(), "without atoms"),
     "ghost": (at([0, 0, 0], [0, 0, 1], symbols="XH"), "0 is not an atomic number"),
 }

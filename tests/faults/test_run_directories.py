@@ -26,7 +26,7 @@ from tests.integration.conftest import Command, write_measured
 @pytest.mark.parametrize("name", ["recipe.yaml", "split.npz", "checkpoints/last.ckpt", "metrics.csv"])
 @pytest.mark.parametrize("damage", ["empty", "half", "noise", "zeros"])
 def test_what_a_run_resumes_from(command: Command, directory: Path, name: str, damage: str) -> None:
-    """One line that names the file, and nothing else is touched; an empty table of metrics is begun anew."""
+    """One line that names the file, and nothing else is touched; of a table of metrics the whole lines count."""
     path = directory / name
     whole = path.read_bytes()
     noise = np.random.default_rng(0).bytes(len(whole))
@@ -35,7 +35,7 @@ def test_what_a_run_resumes_from(command: Command, directory: Path, name: str, d
     )
     before = {file: file.read_bytes() for file in directory.rglob("*") if file.is_file() and file != path}
     outcome = resumed(command)
-    if name == "metrics.csv" and damage == "empty":
+    if name == "metrics.csv" and damage in ("empty", "half"):
         assert outcome.code == 0, outcome.err
         assert path.read_text().startswith("step,")
         return
