@@ -72,7 +72,7 @@ def install(environment: Path, which: str) -> Path:
     subprocess.run([*pip, torch_of_makefile(), "setuptools>=77", "wheel"], check=True)
     subprocess.run([*pip, "--no-build-isolation", "-c", constraints, "torch-cluster>=1.6.3"], check=True)
     subprocess.run([*pip, "-c", constraints, *requirements], check=True)
-    subprocess.run([*pip, "--no-deps", "--no-build-isolation", "--editable", ROOT], check=True)
+    subprocess.run([*pip, "--no-deps", "--editable", ROOT], check=True)
     return python
 
 

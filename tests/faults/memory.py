@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _INTERVAL = 0.02  # seconds between looks
+_LASTING = 10  # looks
 
 
 @dataclass
@@ -35,7 +36,8 @@ class Watched:
 
     @property
     def worker_peak(self) -> int:
-        return max(self.worker)
+        """What lasted: a process that is being started is a copy of its parent for a moment."""
+        return max((min(self.worker[first : first + _LASTING]) for first in range(len(self.worker))), default=0)
 
 
 def watched(*arguments: object, cwd: Path) -> Watched:
