@@ -25,6 +25,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 TOOLS = ("hatchling", "posebusters", "pytest")
 """Of the development dependencies: without them there are no fast tests."""
+NOT_RUN = ("tests/docs", "tests/notebooks")
+"""Tests of what is written with those other tools."""
 TORCH = "torch"
 """Comes first, since torch-cluster is built against it."""
 
@@ -91,7 +93,7 @@ def normal(name: str) -> str:
 
 
 @contextmanager
-def folder(kept: Path | None) -> Iterator[Path]:
+def place_for(kept: Path | None) -> Iterator[Path]:
     """For the environments: one that stays, or one that goes."""
     if kept is not None:
         kept.mkdir(parents=True, exist_ok=True)
@@ -109,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options, pytest = parser.parse_known_args(arguments)
     which = ("oldest", "newest") if options.which == "both" else (options.which,)
     results: dict[str, tuple[dict[str, str], str]] = {}
-    with folder(options.keep) as place:
+    with place_for(options.keep) as place:
         for each in which:
             print(f"== {each}: installing into {place / each}", flush=True)
             try:
@@ -117,7 +119,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             except subprocess.CalledProcessError:
                 results[each] = ({}, "not installed")
                 continue
-            code = subprocess.run([python, "-m", "pytest", "-q", *pytest], cwd=ROOT).returncode
+            left_out = (f"--ignore={folder}" for folder in NOT_RUN)
+            code = subprocess.run([python, "-m", "pytest", "-q", *left_out, *pytest], cwd=ROOT).returncode
             results[each] = (versions(python), "passed" if code == 0 else f"failed ({code})")
     width = max(len(name_of(each)) for each in declared())
     print()
