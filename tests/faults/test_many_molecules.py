@@ -106,7 +106,7 @@ def test_a_million_molecules_train_from_where_they_lie(tmp_path):
         name = f"{n_molecules}.npz"
         of_data = write_many(tmp_path / name, n_molecules)
         assert watched("data", "info", name, "--json", cwd=tmp_path).code == 0  # converts it
-        more = ("training.workers={train: 1, validation: 0, test: 0, preprocessing: 0}", f"run.id={n_molecules}")
+        more = ("training.workers={train: 1, validation: 0, test: 0, preprocessing: 0}", f"run.id=of-{n_molecules}")
         outcome = watched("train", "qm9_fast", *settings(tmp_path / name, n_molecules), *more, cwd=tmp_path)
         assert outcome.code == 0, outcome.err
         assert f"{n_molecules - 40:,} molecules" in outcome.out
