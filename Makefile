@@ -8,10 +8,10 @@ BIN := $(VENV)/bin
 CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow check bench notebooks docs package clean
+.PHONY: help setup demo test slow compatibility check bench notebooks docs package clean
 
 help: ## say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
 
 setup: $(VENV)/.ready ## install everything into .venv
 
@@ -53,6 +53,9 @@ test: setup ## run the tests
 
 slow: setup ## run the tests that take minutes
 	@$(BIN)/python -m pytest -q -m slow
+
+compatibility: setup ## run the tests with the oldest and the newest dependencies that are allowed; SETS=oldest KEEP=folder
+	@TORCH="$(TORCH)" $(BIN)/python tests/compatibility.py $(or $(SETS),both) $(if $(KEEP),--keep "$(KEEP)") $(TESTS)
 
 check: setup ## ruff, mypy and the order of imports
 	@$(BIN)/ruff check .

@@ -7,7 +7,7 @@ import json
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +79,14 @@ def read_arrays(path: Path, names: Sequence[str] | None = None) -> dict[str, np.
         raise ValueError(str(error) or type(error).__name__) from error
 
 
-def sealed(content: Any) -> str:
-    """JSON text with a checksum, by which :func:`unsealed` finds the least damage."""
-    text = json.dumps(content, separators=(",", ":"))
-    return f'{{"seal":"{_checksum(text)}","content":{text}}}\n'
+def sealed(content: Any) -> Iterator[str]:
+    """JSON text, piece by piece, with a checksum by which :func:`unsealed` finds the least damage."""
+    encoder, digest = json.JSONEncoder(separators=(",", ":")), _digest()
+    for piece in encoder.iterencode(content):
+        digest.update(piece.encode("utf-8", "surrogatepass"))
+    yield f'{{"seal":"{digest.hexdigest()}","content":'
+    yield from encoder.iterencode(content)
+    yield "}\n"
 
 
 def unsealed(text: str) -> Any:
@@ -99,4 +103,10 @@ def unsealed(text: str) -> Any:
 
 
 def _checksum(text: str) -> str:
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    digest = _digest()
+    digest.update(text.encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+def _digest() -> hashlib.blake2b:
+    return hashlib.blake2b(digest_size=8)

@@ -277,12 +277,17 @@ def test_shipped_recipes_fit_the_schema(path: Path) -> None:
             node = schema["$defs"][node["$ref"].rpartition("/")[2]]
         return [found for option in node.get("anyOf", node.get("oneOf", [])) for found in resolve(option)] or [node]
 
+    def has_free_keys(node: dict[str, Any]) -> bool:
+        """Older releases of pydantic do not state it of a plain dictionary."""
+        is_plain = node.get("type") == "object" and "properties" not in node
+        return bool(node.get("additionalProperties", is_plain))
+
     def unknown(value: Any, node: dict[str, Any], place: str) -> list[str]:
         if not isinstance(value, dict):
             return []
         resolved = resolve(node)
         options = [option for option in resolved if "properties" in option]
-        if any(option.get("additionalProperties") for option in resolved):  # free keys
+        if any(has_free_keys(option) for option in resolved):
             return []
         if not options:
             return [place]

@@ -20,6 +20,7 @@ from gschnet_pyg.build.properties import (
     with_counted,
     with_relative_energy,
 )
+from gschnet_pyg.data.arrays import row_pieces
 from gschnet_pyg.data.comparisons import COMPOSITION, N_ATOMS
 from gschnet_pyg.data.connectivity import connected
 from gschnet_pyg.data.dataset import MoleculeDataset
@@ -138,31 +139,34 @@ def _settle(
                 raise DataError(
                     f"{molecules.source}: {settings.property!r} is {size} numbers; as a condition it is of kind: vector"
                 )
-            gaussians = _gaussians(settings, prop.values[training, 0])
-            shared["observed"] = _ranges(prop.values[training])
+            values = prop.values[training]
+            gaussians = _gaussians(settings, values[:, 0])
+            shared["observed"] = _ranges(values)
             _check_gaussians(settings.property, **gaussians)
             return settings.model_copy(update=gaussians), ScalarCondition(**shared, **gaussians)
         case VectorSettings():
             # bits of a fingerprint have no range to speak of, and are too many to be read at once
-            shared["observed"] = () if shared["computed"] else _ranges(prop.values[training])
+            shared["observed"] = () if shared["computed"] else _ranges(prop.values, training)
             return settings, VectorCondition(**shared, size=size, hidden=settings.hidden)
         case CompositionSettings():
-            return settings, _composition(recipe, settings, prop.values[training], shared)
+            return settings, _composition(recipe, settings, prop.values, training, shared)
 
 
 def _composition(
-    recipe: Recipe, settings: CompositionSettings, counts: np.ndarray, shared: Mapping[str, Any]
+    recipe: Recipe, settings: CompositionSettings, counts: np.ndarray, training: np.ndarray, shared: Mapping[str, Any]
 ) -> CompositionCondition:
     types = recipe.atoms.types
     counted = counted_places(types, settings.skip_hydrogen)
     if not counted:
         raise RecipeError("conditions: composition: hydrogen is the only atom type; drop skip_hydrogen")
-    total = counts[:, counted].sum(axis=1, keepdims=True)
     _check_gaussians(f"{COMPOSITION}.count", settings.count.minimum, settings.count.maximum, settings.count.spacing)
+    total = np.zeros((len(training), 1))
+    for piece in row_pieces(len(training), len(types)):
+        total[piece] = counts[training[piece]][:, counted].sum(axis=1, keepdims=True)
     count = ScalarCondition(name=N_ATOMS, observed=_ranges(total), **settings.count.model_dump())
     return CompositionCondition(
         **shared,
-        observed=_ranges(counts),
+        observed=_ranges(counts, training),
         atom_types=types,
         skip_hydrogen=settings.skip_hydrogen,
         type_features=settings.type_features,
@@ -195,5 +199,10 @@ def _check_gaussians(place: str, minimum: float, maximum: float, spacing: float)
         )
 
 
-def _ranges(values: np.ndarray) -> Ranges:
-    return tuple((float(low), float(high)) for low, high in zip(values.min(axis=0), values.max(axis=0), strict=True))
+def _ranges(values: np.ndarray, rows: np.ndarray | None = None) -> Ranges:
+    """Smallest and largest value of each component, of all rows or some; a part of them at a time, as they are many."""
+    low, high = np.full(values.shape[1], np.inf), np.full(values.shape[1], -np.inf)
+    for piece in row_pieces(len(values) if rows is None else len(rows), values.shape[1]):
+        some = values[piece if rows is None else rows[piece]]
+        low, high = np.minimum(low, some.min(axis=0)), np.maximum(high, some.max(axis=0))
+    return tuple(zip(low.tolist(), high.tolist(), strict=True))

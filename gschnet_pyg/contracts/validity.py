@@ -38,7 +38,7 @@ class Rate:
         return {"value": self.value, "count": self.count, "of": self.of}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # there are many
 class Verdict:
     """One molecule judged.
 

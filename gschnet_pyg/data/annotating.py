@@ -179,12 +179,13 @@ def _annotate(part: Path, path: Path, columns: Columns, metadata: Mapping[str, A
     looks like a number.
     """
     with closing(sqlite3.connect(part)) as database, database:
-        found = database.execute("SELECT id, key_value_pairs FROM systems ORDER BY id").fetchall()
+        found = [row for (row,) in database.execute("SELECT id FROM systems ORDER BY id")]
         _check_lengths(path, columns, len(found))
         for table in ("keys", "text_key_values", "number_key_values"):
             database.executemany(f"DELETE FROM {table} WHERE key = ?", [(name,) for name in columns])
         time = now()  # type: ignore[no-untyped-call]
-        for number, (row, text) in enumerate(bar(found, f"writing {path.name}", progress, len(found))):
+        for number, row in enumerate(bar(found, f"writing {path.name}", progress, len(found))):
+            (text,) = database.execute("SELECT key_value_pairs FROM systems WHERE id = ?", (row,)).fetchone()
             new = {name: values[number] for name, values in columns.items()}
             pairs = _present({**json.loads(text or "{}"), **new})
             database.execute(

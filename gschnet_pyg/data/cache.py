@@ -204,7 +204,7 @@ def _save(arrays: MoleculeArrays, directory: Path) -> None:
             "unusable": dict(arrays.unusable),
             "has_smiles": arrays.smiles is not None,
         }
-        (folder / "meta.json").write_text(sealed(meta), encoding="utf-8")
+        (folder / "meta.json").write_text("".join(sealed(meta)), encoding="utf-8")
         folder.chmod(0o755)
         shutil.rmtree(directory, ignore_errors=True)
         os.replace(folder, directory)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from ase.data import chemical_symbols
 
-from gschnet_pyg.data.arrays import MoleculeArrays
+from gschnet_pyg.data.arrays import MoleculeArrays, pieces
 from gschnet_pyg.data.dataset import MoleculeDataset
 from gschnet_pyg.errors import DataError
 
@@ -31,28 +31,36 @@ def check_molecules(arrays: MoleculeArrays) -> None:
     n_atoms = np.diff(arrays.offsets)
     if (n_atoms == 0).any():
         raise DataError(f"{arrays.describe(int(np.argmin(n_atoms)))}: molecule without atoms; remove it")
-    molecule = np.repeat(np.arange(len(n_atoms)), n_atoms)
-    finite = np.isfinite(arrays.pos).all(axis=1)
+    for rows in pieces(arrays.offsets):
+        _check_positions(arrays, rows)
+    unique, counts = np.unique(arrays.ids, return_counts=True)
+    if len(unique) < len(arrays.ids):
+        raise DataError(f"{arrays.source}: {arrays.id_label} {unique[counts > 1][0]} occurs twice; ids must be unique")
+
+
+def _check_positions(arrays: MoleculeArrays, rows: slice) -> None:
+    """Of some molecules, one after the other."""
+    start = arrays.offsets[rows.start]
+    pos = arrays.pos[start : arrays.offsets[rows.stop]]
+    molecule = np.repeat(np.arange(rows.start, rows.stop), np.diff(arrays.offsets[rows.start : rows.stop + 1]))
+    finite = np.isfinite(pos).all(axis=1)
     if not finite.all():
         first = molecule[np.argmin(finite)]
         raise DataError(f"{arrays.describe(first)}: a coordinate is not a finite number; remove the molecule")
-    farthest = np.abs(arrays.pos).max(axis=1)
+    farthest = np.abs(pos).max(axis=1)
     if farthest.max() > FARTHEST:
         atom = int(np.argmax(farthest > FARTHEST))
         raise DataError(
             f"{arrays.describe(molecule[atom])}: a coordinate of {farthest[atom]:.3g} Å, where distances between atoms "
             "are lost in rounding; check the unit of lengths, or move the molecule to the origin"
         )
-    if (pair := _coincident_atoms(arrays.pos, molecule)) is not None:
+    if (pair := _coincident_atoms(pos, molecule)) is not None:
         row = molecule[pair[0]]
-        a, b = sorted(pair - arrays.offsets[row])
+        a, b = sorted(pair + start - arrays.offsets[row])
         raise DataError(
             f"{arrays.describe(row)}: atoms {a} and {b} (counted from 0) are at one place; "
             "remove one of them or the molecule"
         )
-    unique, counts = np.unique(arrays.ids, return_counts=True)
-    if len(unique) < len(arrays.ids):
-        raise DataError(f"{arrays.source}: {arrays.id_label} {unique[counts > 1][0]} occurs twice; ids must be unique")
 
 
 def _coincident_atoms(pos: np.ndarray, molecule: np.ndarray) -> np.ndarray | None:

@@ -12,13 +12,11 @@ import numpy as np
 from tqdm import tqdm
 
 from gschnet_pyg.contracts import Cutoffs
-from gschnet_pyg.data.arrays import MoleculeArrays
+from gschnet_pyg.data.arrays import MoleculeArrays, pieces
 from gschnet_pyg.data.cache import short_hash
 from gschnet_pyg.data.dataset import MoleculeDataset, centred
 from gschnet_pyg.data.readers import off
 from gschnet_pyg.untrusted import DAMAGE
-
-_CHUNK_ATOMS = 50_000
 
 
 def connected(dataset: MoleculeDataset, cutoffs: Cutoffs, progress: bool = True) -> np.ndarray:
@@ -64,14 +62,11 @@ def _connected(
     only_placement = replace(cutoffs, model=cutoffs.placement, prediction=cutoffs.placement)
     answer = np.empty(len(offsets) - 1, dtype=bool)
     bar = tqdm(total=len(answer), desc="checking connectivity", disable=off(progress), leave=False)
-    first = 0
-    while first < len(answer):
-        last = max(first + 1, int(np.searchsorted(offsets, offsets[first] + _CHUNK_ATOMS, side="right")) - 1)
-        ptr = offsets[first : last + 1] - offsets[first]
-        atoms = slice(offsets[first], offsets[last])
-        answer[first:last] = _connected_chunk(z[atoms], pos[atoms], ptr, only_placement)
-        bar.update(last - first)
-        first = last
+    for rows in pieces(offsets):
+        atoms = slice(offsets[rows.start], offsets[rows.stop])
+        ptr = offsets[rows.start : rows.stop + 1] - offsets[rows.start]
+        answer[rows] = _connected_chunk(z[atoms], pos[atoms], ptr, only_placement)
+        bar.update(rows.stop - rows.start)
     bar.close()
     return answer
 

@@ -117,7 +117,7 @@ class TrajectorySampler(Sampler[Visit]):
     def __iter__(self) -> Iterator[Visit]:
         entropy = np.random.SeedSequence((self.seed, 0 if self.fixed else self.epoch + 1))
         for_seeds, for_order = entropy.spawn(2)
-        seeds = (for_seeds.generate_state(self.n_molecules, np.uint64) >> np.uint64(1)).tolist()
+        seeds = for_seeds.generate_state(self.n_molecules, np.uint64) >> np.uint64(1)
         order = np.arange(self.n_molecules)
         if not self.fixed:
             np.random.default_rng(for_order).shuffle(order)
@@ -125,8 +125,9 @@ class TrajectorySampler(Sampler[Visit]):
         for start in range(first, self.n_molecules, self.share.batch_size):
             batch = order[start : start + self.share.batch_size]
             mine = self.share.of(batch)
-            for row in (mine if len(mine) else batch[:1]).tolist():
-                yield Visit(row, seeds[row], is_filler=len(mine) == 0)
+            rows = mine if len(mine) else batch[:1]
+            for row, seed in zip(rows.tolist(), seeds[rows].tolist(), strict=True):
+                yield Visit(row, seed, is_filler=len(mine) == 0)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from ase.data import atomic_masses
 from numpy.typing import ArrayLike
 
-from gschnet_pyg.data.arrays import MoleculeArrays, Property
+from gschnet_pyg.data.arrays import MoleculeArrays, Property, pieces, row_pieces
 from gschnet_pyg.data.columns import Column, PropertyView, StoredColumn
 from gschnet_pyg.errors import DataError
 
@@ -122,7 +122,9 @@ class MoleculeDataset(_Dataset):
         return None
 
     def _objection_to_values(self, name: str, values: np.ndarray) -> str | None:
-        complete = np.isfinite(values if self.rows is None else values[self.rows]).all(axis=1)
+        complete = np.empty(len(self), dtype=bool)
+        for piece in row_pieces(len(self), values.shape[1]):
+            complete[piece] = np.isfinite(values[piece if self.rows is None else self.rows[piece]]).all(axis=1)
         if not complete.all():
             return (
                 f"{self.describe(int(np.argmin(complete)))}: has no value of {name!r} "
@@ -223,7 +225,9 @@ class MoleculeDataset(_Dataset):
         for name, column in self._columns.items():
             if isinstance(column, np.ndarray):
                 digest.update(name.encode())
-                digest.update(np.ascontiguousarray(column if self.rows is None else column[self.rows]).data)
+                for piece in row_pieces(len(self), column.shape[1]):
+                    values = column[piece if self.rows is None else self.rows[piece]]
+                    digest.update(np.ascontiguousarray(values).data)
         return digest.hexdigest()
 
     @cached_property
@@ -262,7 +266,18 @@ class MoleculeDataset(_Dataset):
     @cached_property
     def elements(self) -> tuple[int, ...]:
         """Atomic numbers that occur, ascending."""
-        return tuple(np.flatnonzero(np.bincount(self.z, minlength=119)).tolist())
+        occurs = np.zeros(119, dtype=bool)
+        for _, z in self.elements_in_pieces():
+            occurs |= np.bincount(z, minlength=119) > 0
+        return tuple(np.flatnonzero(occurs).tolist())
+
+    def elements_in_pieces(self) -> Iterator[tuple[slice, np.ndarray]]:
+        """Some molecules at a time: which, and their atomic numbers ``[sum N]``."""
+        for piece in pieces(self.offsets):
+            if self.rows is None:
+                yield piece, self.arrays.z[self.offsets[piece.start] : self.offsets[piece.stop]]
+            else:
+                yield piece, self.arrays.z[self.arrays.atoms_of(self.rows[piece])]
 
     @property
     def left_out(self) -> dict[str, str]:

@@ -9,6 +9,7 @@ import numpy as np
 from ase import units
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
+from rdkit.ForceField import rdForceField  # noqa: F401 (older releases know what the helpers return only then)
 
 FAILURES = {
     "empty": "no SMILES",

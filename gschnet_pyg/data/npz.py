@@ -41,12 +41,12 @@ def read_npz(path: Path, progress: bool = True) -> MoleculeArrays:
         if values.ndim == 0 or len(values) != n_molecules:
             unusable[name] = f"has the shape {values.shape}, not one row for each of the {n_molecules:,} molecules"
         else:
-            properties[name] = Property(values.reshape(n_molecules, -1).astype(np.float64))
+            properties[name] = Property(values.reshape(n_molecules, -1).astype(np.float64, copy=False))
     return MoleculeArrays(
-        z=z.astype(np.uint8),
-        pos=pos.astype(np.float64),
+        z=z.astype(np.uint8, copy=False),
+        pos=pos.astype(np.float64, copy=False),
         offsets=offsets,
-        ids=ids.astype(np.int64),
+        ids=ids.astype(np.int64, copy=False),
         properties=properties,
         source=str(path),
         unusable=unusable,

@@ -40,12 +40,13 @@ def compositions(molecules: MoleculeDataset, atom_types: Sequence[int]) -> np.nd
     n_types = len(atom_types)
     class_of = np.full(256, n_types)
     class_of[list(atom_types)] = np.arange(n_types)
-    first = np.arange(len(molecules)) * (n_types + 1)
-    counts = np.bincount(
-        np.repeat(first, molecules.n_atoms) + class_of[molecules.z], minlength=len(molecules) * (n_types + 1)
-    )
-    known: np.ndarray = counts.reshape(-1, n_types + 1)[:, :n_types]
-    return known.astype(np.float64)
+    known = np.empty((len(molecules), n_types))
+    for rows, z in molecules.elements_in_pieces():
+        n_atoms = molecules.n_atoms[rows]
+        first = np.arange(len(n_atoms)) * (n_types + 1)
+        counts = np.bincount(np.repeat(first, n_atoms) + class_of[z], minlength=len(n_atoms) * (n_types + 1))
+        known[rows] = counts.reshape(-1, n_types + 1)[:, :n_types]
+    return known
 
 
 def atom_counts(molecules: MoleculeDataset) -> np.ndarray:

@@ -15,6 +15,7 @@ import ase.db
 import ase.io
 import numpy as np
 from ase import Atoms
+from ase.db.sqlite import SQLite3Database
 from ase.io.formats import UnknownFileTypeError
 from rdkit import Chem, rdBase
 from tqdm import tqdm
@@ -24,6 +25,8 @@ from gschnet_pyg.errors import DataError
 
 DATABASE_SUFFIXES = (".db", ".json", ".aselmdb")
 """Files that are opened as ASE databases."""
+
+_PAGE = 1000  # rows of a database that are in memory together
 
 T = TypeVar("T")
 
@@ -82,7 +85,7 @@ def read_ase_database(path: Path, progress: bool = True, limit: int | None = Non
     collector = Collector(str(path), "row")
     with _open_database(path) as database:
         metadata = _metadata(path, database)
-        for row in bar(database.select(limit=limit), f"reading {path.name}", progress, limit or database.count()):
+        for row in bar(_rows(database, limit), f"reading {path.name}", progress, limit or database.count()):
             if row.pbc.any():
                 raise DataError(_periodic(f"{path}, row {row.id}"))
             properties = {**row.key_value_pairs, **row.data}
@@ -100,6 +103,17 @@ def _metadata(path: Path, database: Any) -> dict[str, Any]:
     if strange := [text for text in texts if not isinstance(text, str | None)]:
         raise DataError(f"{path}: its metadata state {strange[0]!r} as a unit; remove that from the metadata")
     return metadata
+
+
+def _rows(database: Any, limit: int | None) -> Iterator[Any]:
+    """Rows by ascending id; ASE holds all that it has selected in memory, so a few are selected at a time."""
+    if limit is not None or not isinstance(database, SQLite3Database):
+        yield from database.select(limit=limit)
+        return
+    last = -1
+    while page := list(database.select([("id", ">", last)], limit=_PAGE)):
+        yield from page
+        last = page[-1].id
 
 
 @contextmanager

@@ -96,8 +96,11 @@ def _property(prop: Property) -> PropertySummary:
 
 
 def _elements(dataset: MoleculeDataset) -> dict[str, ElementCount]:
-    molecule = np.repeat(np.arange(len(dataset)), dataset.n_atoms)
-    atoms = np.bincount(dataset.z, minlength=119)
-    occurrences = np.unique(molecule * 128 + dataset.z) % 128
-    molecules = np.bincount(occurrences, minlength=119)
-    return {chemical_symbols[z]: ElementCount(int(molecules[z]), int(atoms[z])) for z in dataset.elements}
+    atoms, molecules = np.zeros(119, dtype=np.int64), np.zeros(119, dtype=np.int64)
+    for rows, z in dataset.elements_in_pieces():
+        n_atoms = dataset.n_atoms[rows]
+        first = np.arange(len(n_atoms)) * 119
+        counts = np.bincount(np.repeat(first, n_atoms) + z, minlength=len(n_atoms) * 119).reshape(-1, 119)
+        atoms += counts.sum(axis=0)
+        molecules += (counts > 0).sum(axis=0)
+    return {chemical_symbols[z]: ElementCount(int(molecules[z]), int(atoms[z])) for z in np.flatnonzero(atoms)}

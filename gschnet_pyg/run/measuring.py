@@ -126,7 +126,7 @@ class Laboratory:
         wanted, options, progress = self.measurements, self.options, self.progress
         if not wanted.sample:
             return geometry
-        valid = [row for row, verdict in enumerate(report.verdicts) if verdict.is_valid]
+        valid = np.flatnonzero(np.fromiter((verdict.is_valid for verdict in report.verdicts), dtype=bool))
         rows = sample_rows(valid, wanted.sample, wanted.seed)
         strain = relax_by_mmff(molecules, rows, options, progress=progress)
         geometry = replace(geometry, strain=beside(strain, self.reference_strain))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,6 +11,8 @@ import numpy as np
 
 N_BITS = 2048
 """Length of a fingerprint, see ``chemistry.on_bits``."""
+
+_PIECE = 4096  # fingerprints that are taken together
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,9 +36,10 @@ class Fingerprints:
     @classmethod
     def of(cls, on_bits: Iterable[bytes]) -> Fingerprints:
         """From the bits of each, uint16 as bytes."""
-        each = list(on_bits)
-        bits = np.frombuffer(b"".join(each), dtype=np.uint16)
-        return cls.from_counts(bits, np.array([len(some) // bits.itemsize for some in each], dtype=np.int64))
+        found = FingerprintCollector()
+        for place, bits in enumerate(on_bits):
+            found.add(place, bits)
+        return found.finish(len(found))
 
     @classmethod
     def from_counts(cls, bits: np.ndarray, counts: np.ndarray) -> Fingerprints:
@@ -67,7 +71,40 @@ class Fingerprints:
 
     def take(self, rows: np.ndarray) -> Fingerprints:
         """Some of them, in the order of the rows."""
-        counts = self.counts[rows]
-        ends = np.cumsum(counts)
-        chosen = np.repeat(self.offsets[:-1][rows] - ends + counts, counts) + np.arange(counts.sum())
-        return Fingerprints.from_counts(self.bits[chosen], counts)
+        some = [rows[first : first + _PIECE] for first in range(0, len(rows), _PIECE)]
+        chosen = [np.zeros(0, dtype=self.bits.dtype), *(self.bits[self._places(each)] for each in some)]
+        return Fingerprints.from_counts(np.concatenate(chosen), self.counts[rows])
+
+    def _places(self, rows: np.ndarray) -> np.ndarray:
+        """Of the bits of some fingerprints, one after the other."""
+        counts = self.offsets[rows + 1] - self.offsets[rows]
+        first = self.offsets[rows] - np.cumsum(counts) + counts
+        return np.repeat(first, counts) + np.arange(counts.sum())
+
+
+class FingerprintCollector:
+    """Gathers fingerprints one by one, in any order."""
+
+    def __init__(self) -> None:
+        self._bits, self._counts, self._places = bytearray(), array("q"), array("q")
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def add(self, place: int, on_bits: bytes) -> None:
+        """The bits of the fingerprint at a place, uint16; each place once."""
+        self._bits += on_bits
+        self._counts.append(len(on_bits) // 2)
+        self._places.append(place)
+
+    def finish(self, n: int) -> Fingerprints:
+        """``n`` fingerprints by their places; those that were not added are empty."""
+        found = Fingerprints.from_counts(
+            np.frombuffer(self._bits, dtype=np.uint16), np.array(self._counts, dtype=np.int64)
+        )
+        places = np.array(self._places, dtype=np.int64)
+        if np.array_equal(places, np.arange(n)):
+            return found
+        counts = np.zeros(n, dtype=np.int64)
+        counts[places] = found.counts
+        return Fingerprints.from_counts(found.take(np.argsort(places)).bits, counts)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from operator import length_hint
+from sys import intern
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,7 +22,7 @@ from gschnet_pyg.validity.checks import (
     examine_by_edm,
     hill_formula,
 )
-from gschnet_pyg.validity.fingerprints import Fingerprints
+from gschnet_pyg.validity.fingerprints import FingerprintCollector, Fingerprints
 from gschnet_pyg.validity.tally import Tally
 from gschnet_pyg.workers.pool import Lost, each_in_workers
 
@@ -61,7 +62,26 @@ def judge(z: np.ndarray, pos: np.ndarray, options: ValidityOptions) -> Verdict:
         pos: ``[N, 3]`` Å.
         options: how.
     """
-    return Verdict(**examine((z, pos), options).findings)
+    return verdict_of(examine((z, pos), options).findings)
+
+
+def verdict_of(findings: Findings) -> Verdict:
+    """The verdict; what many molecules have in common is in memory once."""
+    formula, failure, rings = findings["formula"], findings["failure"], findings.get("ring_sizes", ())
+    is_same = findings["smiles"] == findings["edm_smiles"]
+    shared = {
+        "formula": intern(formula),
+        "failure": None if failure is None else intern(failure),
+        "edm_smiles": findings["smiles"] if is_same else findings["edm_smiles"],
+        "ring_sizes": _once(tuple(rings)),
+    }
+    return Verdict(**{**findings, **shared})
+
+
+@cache
+def _once(sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """The first of equal ones."""
+    return sizes
 
 
 def judge_all(
@@ -98,9 +118,8 @@ def judge_all(
     else:
         outcomes = each_in_workers(function, checked, workers=workers, timeout=options.timeout)
     total = length_hint(molecules) or None
-    verdicts: dict[int, Verdict] = {}
-    on_bits: dict[int, bytes] = {}
-    tally = Tally()
+    verdicts: list[Verdict | None] = []
+    fingerprints, tally = FingerprintCollector(), Tally()
     lost: list[tuple[int, Molecule, Lost]] = []
     for index, molecule, outcome in tqdm(
         outcomes, "judging", total=total, unit=" molecules", disable=None if progress else True
@@ -108,18 +127,22 @@ def judge_all(
         if isinstance(outcome, Lost):
             lost.append((index, molecule, outcome))
             continue
-        verdicts[index] = verdict = Verdict(**outcome.findings)
+        verdict = verdict_of(outcome.findings)
+        _put(verdicts, index, verdict)
         tally.add(verdict, outcome.contents)
         if outcome.contents is not None:
-            on_bits[index] = outcome.contents.on_bits
+            fingerprints.add(index, outcome.contents.on_bits)
     for index, findings in _examine_lost(lost, options, workers):
-        verdicts[index] = Verdict(**findings)
-    order = range(len(verdicts))
-    return Judgement(
-        tuple(verdicts[index] for index in order),
-        tally,
-        Fingerprints.of(on_bits.get(index, b"") for index in order),
-    )
+        _put(verdicts, index, verdict_of(findings))
+    found = tuple(verdict for verdict in verdicts if verdict is not None)
+    assert len(found) == len(verdicts)
+    return Judgement(found, tally, fingerprints.finish(len(found)))
+
+
+def _put(verdicts: list[Verdict | None], index: int, verdict: Verdict) -> None:
+    """At its place, whichever come first."""
+    verdicts.extend([None] * (index + 1 - len(verdicts)))
+    verdicts[index] = verdict
 
 
 def _checked(index: int, molecule: Molecule) -> Molecule:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ def stored_origin(made_by: Mapping[str, Any]) -> np.ndarray | None:
     return np.asarray(origins[0], dtype=np.float64)
 
 
-def origin_distances(molecules: Sequence[Molecule], origin: np.ndarray) -> np.ndarray:
+def origin_distances(molecules: Iterable[Molecule], origin: np.ndarray) -> np.ndarray:
     """Distances of centres of mass from the origin token.
 
     Args:
@@ -38,9 +38,8 @@ def origin_distances(molecules: Sequence[Molecule], origin: np.ndarray) -> np.nd
     Returns:
         ``[M]`` Å, by the masses of the elements as ASE has them.
     """
-    centres = [atomic_masses[z] @ pos / atomic_masses[z].sum() for z, pos in molecules]
-    distances: np.ndarray = np.linalg.norm(np.reshape(centres, (-1, 3)) - origin, axis=1)
-    return distances
+    distances = (np.linalg.norm(atomic_masses[z] @ pos / atomic_masses[z].sum() - origin) for z, pos in molecules)
+    return np.fromiter(distances, dtype=np.float64)
 
 
 def describe_origin(molecules: Sequence[Molecule], made_by: Mapping[str, Any]) -> Numbers | None:
@@ -55,5 +54,5 @@ def describe_origin(molecules: Sequence[Molecule], made_by: Mapping[str, Any]) -
     origin = stored_origin(made_by)
     if origin is None:
         return None
-    placed = [(z, pos) for z, pos in molecules if len(z) and np.isfinite(pos).all() and z.min() >= 1 and z.max() <= 118]
+    placed = ((z, pos) for z, pos in molecules if len(z) and np.isfinite(pos).all() and z.min() >= 1 and z.max() <= 118)
     return numbers_of(origin_distances(placed, origin), DISTANCE_BIN)

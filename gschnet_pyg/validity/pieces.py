@@ -21,7 +21,7 @@ class Pieces(Sequence[Molecule]):
 
     def __init__(self, z: np.ndarray, pos: np.ndarray, offsets: np.ndarray) -> None:
         self._z, self._pos = z, pos
-        self._offsets = np.asarray(offsets).tolist()
+        self._offsets = np.asarray(offsets)
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
@@ -36,5 +36,5 @@ class Pieces(Sequence[Molecule]):
         chosen = range(len(self))[index]
         if isinstance(chosen, range):
             return [self[each] for each in chosen]
-        atoms = slice(self._offsets[chosen], self._offsets[chosen + 1])
+        atoms = slice(*self._offsets[chosen : chosen + 2].tolist())
         return self._z[atoms], self._pos[atoms]

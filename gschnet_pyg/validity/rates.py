@@ -49,7 +49,7 @@ class MoleculeClasses:
             return None if others is None else those([row for smiles, row in first.items() if smiles not in others])
 
         return cls(
-            is_valid=np.array([verdict.is_valid for verdict in verdicts], dtype=bool),
+            is_valid=np.fromiter((verdict.is_valid for verdict in verdicts), dtype=bool),
             is_unique=those(list(first.values())),
             is_unseen=absent_from(seen),
             is_novel=absent_from(known),

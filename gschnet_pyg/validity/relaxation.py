@@ -251,7 +251,7 @@ def _key(rows: np.ndarray, sample: Sequence[Molecule], options: ValidityOptions)
 def _save(outcomes: Sequence[Outcome], path: Path) -> None:
     content = [each if isinstance(each, str) else astuple(each) for each in outcomes]
     with replace_file(path) as temporary:
-        temporary.write_text(sealed(content), encoding="utf-8")
+        temporary.write_text("".join(sealed(content)), encoding="utf-8")
 
 
 def _load(path: Path, n: int) -> list[Outcome] | None:

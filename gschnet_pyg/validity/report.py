@@ -45,8 +45,9 @@ def comparison_to_json(reports: Mapping[str, ValidityReport]) -> dict[str, Any]:
 
 def _save(content: Any, path: Path) -> None:
     """The file is whole or not there at all."""
-    with replace_file(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    with replace_file(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
+        json.dump(content, stream, indent=1)  # piece by piece
+        stream.write("\n")
 
 
 def load_report(path: Path) -> ValidityReport:

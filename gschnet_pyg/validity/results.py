@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,10 +16,10 @@ from gschnet_pyg.untrusted import DAMAGE, sealed, unsealed
 from gschnet_pyg.validity.checks import ValidityOptions
 from gschnet_pyg.validity.fingerprints import Fingerprints
 from gschnet_pyg.validity.geometry import geometry_rules
-from gschnet_pyg.validity.judging import Judgement
+from gschnet_pyg.validity.judging import Judgement, verdict_of
 from gschnet_pyg.validity.tally import Tally
 
-_FORMAT = 3  # another one whenever a molecule would be judged otherwise
+_FORMAT = 3  # another one whenever a molecule would be judged, or what is kept written, otherwise
 _FIELDS = tuple(field.name for field in fields(Verdict))
 _log = logging.getLogger(__name__)
 
@@ -58,9 +58,9 @@ def load_judgement(path: Path, key: str) -> Judgement | None:
         if content["key"] != key:
             return None
         columns = [content["verdicts"][name] for name in _FIELDS]
-        verdicts = [_verdict(dict(zip(_FIELDS, values, strict=True))) for values in zip(*columns, strict=True)]
-        bits, counts = (np.array(content["fingerprints"][name], dtype=np.int64) for name in ("bits", "counts"))
-        fingerprints = Fingerprints.from_counts(bits.astype(np.uint16), counts)
+        verdicts = [verdict_of(dict(zip(_FIELDS, values, strict=True))) for values in zip(*columns, strict=True)]
+        bits, counts = (_numbers(content["fingerprints"][name]) for name in ("bits", "counts"))
+        fingerprints = Fingerprints.from_counts(bits, counts)
         tally = Tally.from_json(content["tally"])
         if not len(fingerprints) == len(verdicts) >= tally.molecules:
             raise ValueError("verdicts, fingerprints and tally are not of the same molecules")
@@ -82,19 +82,21 @@ def save_judgement(path: Path, key: str, judgement: Judgement) -> None:
         "key": key,
         "verdicts": {name: [getattr(verdict, name) for verdict in judgement.verdicts] for name in _FIELDS},
         "tally": judgement.tally.to_json(),
-        "fingerprints": {
-            "bits": judgement.fingerprints.bits.tolist(), "counts": judgement.fingerprints.counts.tolist(),
-        },
+        "fingerprints": {"bits": _text(judgement.fingerprints.bits), "counts": _text(judgement.fingerprints.counts)},
     }  # fmt: skip
     results = results_file(path)
     try:
-        with replace_file(results) as temporary:
-            temporary.write_text(sealed(content), encoding="utf-8")
+        with replace_file(results) as temporary, temporary.open("w", encoding="utf-8") as stream:
+            stream.writelines(sealed(content))
     except OSError as error:
         _log.info("%s: not written (%s); the molecules are judged again next time", results, error)
 
 
-def _verdict(found: dict[str, Any]) -> Verdict:
-    """JSON has no tuples."""
-    found["ring_sizes"] = tuple(found["ring_sizes"])
-    return Verdict(**found)
+def _text(numbers: np.ndarray) -> str:
+    """As base64 of uint16: a list of Python's numbers would be twenty times larger in memory."""
+    return base64.b64encode(numbers.astype("<u2").tobytes()).decode("ascii")
+
+
+def _numbers(text: str) -> np.ndarray:
+    """What ``_text`` has written."""
+    return np.frombuffer(base64.b64decode(text, validate=True), dtype="<u2").astype(np.uint16, copy=False)

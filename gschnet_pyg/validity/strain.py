@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdForceFieldHelpers
+from rdkit.ForceField import rdForceField  # noqa: F401 (older releases know what the helpers return only then)
 
 from gschnet_pyg.bonds import PerceptionOptions, canonical_smiles, perceive
 from gschnet_pyg.validity.checks import Molecule

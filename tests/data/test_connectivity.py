@@ -6,7 +6,7 @@ from ase import Atoms
 from ase.build import molecule
 
 from gschnet_pyg.contracts import Cutoffs
-from gschnet_pyg.data import connectivity
+from gschnet_pyg.data import arrays, connectivity
 from gschnet_pyg.data.arrays import Collector
 from gschnet_pyg.data.connectivity import connected
 from gschnet_pyg.data.dataset import MoleculeDataset
@@ -33,7 +33,7 @@ def dataset(atoms: list[Atoms]) -> MoleculeDataset:
 
 @pytest.mark.parametrize("chunk", [1, 5, 50_000])
 def test_pieces_are_told_apart_whatever_the_chunks(monkeypatch, chunk):
-    monkeypatch.setattr(connectivity, "_CHUNK_ATOMS", chunk)
+    monkeypatch.setattr(arrays, "PIECE_ATOMS", chunk)
     assert connected(dataset(PIECES), Cutoffs()).tolist() == TOGETHER
 
 

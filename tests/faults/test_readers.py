@@ -204,7 +204,7 @@ def test_an_array_that_is_no_archive(tmp_path: Path) -> None:
 
 
 def test_sealed_text_notices_every_flipped_bit() -> None:
-    text = sealed({"a": [1, 2.5, "ä"], "b": None})
+    text = "".join(sealed({"a": [1, 2.5, "ä"], "b": None}))
     assert unsealed(text) == {"a": [1, 2.5, "ä"], "b": None}
     for place in range(len(text)):
         for bit in range(7):

@@ -118,6 +118,6 @@ def test_parts_that_are_missing_or_do_not_fit_are_damage(
         save_judgement(path.with_name(name), "key", judgement)
     content, wrong = (unsealed(results_file(path.with_name(name)).read_text()) for name in ("key", "other"))
     for spoilt in ({**content, part: wrong[part]}, {key: content[key] for key in content if key != part}):
-        results_file(path).write_text(sealed(spoilt))
+        results_file(path).write_text("".join(sealed(spoilt)))
         assert load_judgement(path, "key") is None
     assert caplog.text.count("damaged results") == 2
