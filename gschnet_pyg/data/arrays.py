@@ -178,8 +178,7 @@ class Collector:
         """Add a molecule: ``z [N]``, ``pos [N, 3]``; properties that are no numbers are passed over.
 
         Raises:
-            DataError: if an atomic number is none, there are more or fewer positions, or there is no room for a temporary
-                file.
+            DataError: if an atomic number is none, there are more or fewer positions, or no room for a temporary file.
         """
         z, pos = np.asarray(z, dtype=np.int64), np.asarray(pos, dtype=np.float64)
         if pos.size != 3 * len(z):
