@@ -25,7 +25,7 @@ FORBIDDEN = {
     "joblib.load", "dill.load", "dill.loads", "cloudpickle.load", "cloudpickle.loads",
     "os.system", "os.popen", "runpy.run_path", "runpy.run_module",
     "yaml.unsafe_load", "yaml.full_load", "yaml.load_all", "yaml.safe_load", "pandas.read_pickle", "pd.read_pickle",
-    "np.fromregex", "np.memmap", "zipfile.ZipFile.extractall", "shutil.unpack_archive", "tarfile.open",
+    "np.fromregex", "zipfile.ZipFile.extractall", "shutil.unpack_archive", "tarfile.open",
     "torch_geometric.io.fs.torch_load", "load_from_checkpoint",
 }  # fmt: skip
 """Calls that run what they read, or unpack it anywhere; recipes are read by a loader of ours alone."""
