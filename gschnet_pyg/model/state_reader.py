@@ -52,9 +52,11 @@ class StateReader:
         """Put a parameter under our name, in float32.
 
         Raises:
-            ModelError: if it is missing or not finite.
+            ModelError: if it is missing, complex or not finite.
         """
         value = self.take(name)
+        if value.is_complex():
+            raise ModelError(f"{name}: holds complex numbers, which no weights are; take the original file")
         if not bool(torch.isfinite(value).all()):
             raise ModelError(f"{name}: holds numbers that are not finite; take the weights of another epoch")
         self.ours[ours] = value.to(torch.float32)

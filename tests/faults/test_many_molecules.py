@@ -29,7 +29,7 @@ PER_MOLECULE = 64
 """Bytes that a training may allocate for every molecule of the data, whatever its number of atoms."""
 
 PER_NUMBER = 8
-"""And for every number that it is conditioned on: a gap is one, a composition of five elements is five."""
+"""And for every number that it is conditioned on: a gap is one, a composition of five elements is six."""
 
 
 def write_many(
@@ -76,7 +76,7 @@ def look(folder: Path, *more: str, n_molecules: int) -> None:
     ("work", "more", "bound"),
     [
         (begin_training, "conditions=[]", PER_MOLECULE),
-        (begin_training, CONDITIONS, PER_MOLECULE + 6 * PER_NUMBER),
+        (begin_training, CONDITIONS, PER_MOLECULE + 7 * PER_NUMBER),
         (look, "", PER_MOLECULE),
     ],
     ids=["train", "conditions", "info"],
