@@ -150,8 +150,8 @@ class OrderlyInterrupt(Callback):
         self._before: dict[int, Any] = {}
         self.asked: int | None = None
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """From now on an interrupt waits for the next batch."""
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """From now on an interrupt waits for the next batch; Lightning's own handlers are in their places by now."""
         if threading.current_thread() is not threading.main_thread():  # which never sees one
             return
         # where there are several processes, the request to terminate is for whoever started them
