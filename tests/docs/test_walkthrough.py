@@ -34,7 +34,7 @@ def test_files_and_a_table_become_a_conditioned_model_and_its_report(
     folder.mkdir()
     (example,) = blocks("python", PAGE)
     subprocess.run([sys.executable, "-c", example.code], cwd=folder, env=environment, check=True)
-    (recipe,) = blocks("yaml", PAGE)
+    (recipe,) = (block for block in blocks("yaml", PAGE) if block.file_name == "mine.yaml")
     assert "max_steps: 3000" in recipe.code
     shortened = recipe.code.replace("max_steps: 3000", "max_steps: 60")
     (folder / recipe.file_name).write_text(shortened, encoding="utf-8")
