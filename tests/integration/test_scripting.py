@@ -26,7 +26,7 @@ def test_every_step_as_json_and_in_one_line(command: Command, database: Path) ->
     assert command("train", "qm9_fast", "run.id=second", *settings, "--quiet")[:2] == (0, "runs/second\n")
 
     made = read(command, "generate", "runs/first", "-n", 3, "--max-atoms", 3, "-o", "a.extxyz")
-    assert made.keys() == {"path", "run", "requested", "finished", "abandoned", "interrupted", "traces"}
+    assert made.keys() == {"path", "run", "requested", "finished", "abandoned", "interrupted", "traces", "before"}
     assert (made["path"], made["requested"], made["interrupted"]) == ("a.extxyz", 3, False)
     quiet = command("generate", "runs/first", "-n", 3, "--max-atoms", 3, "-o", "b.extxyz", "-q")
     assert quiet == (0, "b.extxyz\n", "")
