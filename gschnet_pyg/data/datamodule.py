@@ -202,6 +202,8 @@ class MoleculeDataModule(LightningDataModule):
         """Shuffled anew, with new trajectories, in every epoch."""
         loader = self._loader(self.split.train, self.loading.train_workers, fixed=False)
         loader.sampler.done = self._done  # type: ignore[attr-defined]
+        # workers fetch the first molecules when the loader is asked, before Lightning has named the epoch
+        loader.sampler.set_epoch(self._done[0])  # type: ignore[attr-defined]
         return loader
 
     def val_dataloader(self) -> DataLoader[PlacementSteps]:

@@ -127,6 +127,20 @@ def test_broken_off_anywhere(
     check_equal(Path("runs/first"), unbroken)
 
 
+def test_broken_off_while_workers_are_ahead(
+    command: Command, database: Path, unbroken: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They have fetched batches of the epoch that the training never saw; the resumed run begins with these."""
+    workers = "training.workers={train: 2, validation: 1, test: 0, preprocessing: 0}"
+    for number in (4, 1):
+        with monkeypatch.context() as patch:
+            step = raising(Killed, number, PlacementTraining.training_step)
+            patch.setattr(PlacementTraining, "training_step", step)
+            assert train_again(command, database, *SETTINGS, workers).code == 1
+    assert train_again(command, database, *SETTINGS, workers).code == 0
+    check_equal(Path("runs/first"), unbroken)
+
+
 @pytest.mark.parametrize("number", [0, 1, 2, 5, 9, 14])
 def test_killed_while_a_checkpoint_is_written(
     command: Command, database: Path, unbroken: Path, monkeypatch: pytest.MonkeyPatch, number: int
