@@ -21,12 +21,11 @@ from gschnet_pyg.data.writing import write_database, write_molecules
 from gschnet_pyg.errors import DataError
 from gschnet_pyg.files import replace_file
 from gschnet_pyg.generation.sampler import Attempt
-from gschnet_pyg.generation.starts import Start
 from gschnet_pyg.generation.targets import describe
-from gschnet_pyg.model.conditions import CompositionCondition, Condition
-from gschnet_pyg.recipe import GenerationRecipe
+from gschnet_pyg.model.conditions import CompositionCondition
 from gschnet_pyg.run.entries import Ranges, check_new, done_of, holds, settings_of, with_progress, with_request
 from gschnet_pyg.run.metadata import stored_metadata
+from gschnet_pyg.run.requests import Request
 from gschnet_pyg.run_directory import RunDirectory
 
 _PATIENCE = 30
@@ -38,40 +37,33 @@ class Provenance:
     """What made molecules.
 
     Args:
-        recipe: that asks for them.
-        conditions: of the model.
-        starts: of the molecules, in turn.
-        has_origin: positions are relative to the model's origin token; otherwise they are in any frame.
-        model: short hash of its weights.
+        request: that asks for them.
     """
 
-    recipe: GenerationRecipe
-    conditions: Sequence[Condition]
-    starts: Sequence[Start]
-    has_origin: bool
-    model: str
+    request: Request
 
     @cached_property
     def metadata(self) -> dict[str, Any]:
         """Version, settings, model, the recipe of its training, frame and conditions, as they are stored."""
-        ours: dict[str, Any] = {"version": gschnet_pyg.__version__, "settings": settings_of(self.recipe)}
-        ours["model"] = self.model
-        if (trained_by := RunDirectory(self.recipe.run).recipe_as_stored()) is not None:
+        ours: dict[str, Any] = {"version": gschnet_pyg.__version__, "settings": settings_of(self.request.recipe)}
+        ours["model"] = self.request.fingerprint
+        if (trained_by := RunDirectory(self.request.recipe.run).recipe_as_stored()) is not None:
             ours["recipe"] = trained_by
-        ours["origin"] = [0.0, 0.0, 0.0] if self.has_origin else None
-        if self.conditions:
-            ours["conditions"] = [condition.to_json() for condition in self.conditions]
+        # otherwise positions are in any frame
+        ours["origin"] = [0.0, 0.0, 0.0] if self.request.model.settings.has_origin else None
+        if self.request.conditions:
+            ours["conditions"] = [condition.to_json() for condition in self.request.conditions]
         return ours
 
     @property
     def units(self) -> dict[str, str]:
         """Of the targets."""
-        return {f"target_{condition.name}": condition.unit or "" for condition in self.conditions}
+        return {f"target_{condition.name}": condition.unit or "" for condition in self.request.conditions}
 
     def atoms(self, attempt: Attempt) -> Atoms:
         """A finished molecule that carries its number, its targets and the size of what it grew from."""
-        start, info = self.starts[attempt.start], dict[str, Any](number=attempt.number)
-        for condition in self.conditions:
+        start, info = self.request.starts[attempt.start], dict[str, Any](number=attempt.number)
+        for condition in self.request.conditions:
             value = start.conditions[condition.name]
             info[f"target_{condition.name}"] = value if condition.n_values > 1 else float(value[0])
             if isinstance(condition, CompositionCondition):
@@ -149,13 +141,13 @@ class DatabaseDeposit(Deposit):
             place = self.place
             if place is None:
                 if before is not None:  # somebody else may have been faster
-                    check_new(self.output, before, self.provenance.recipe)
+                    check_new(self.output, before, self.provenance.request.recipe)
                 before, place = with_request(before, self.provenance.metadata)
             assert before is not None
             done: Ranges = done_of(before, place) or []
             new = [attempt for attempt in attempts if not holds(done, attempt.number)]
             finished = [self.provenance.atoms(attempt) for attempt in new if attempt.is_finished]
-            numbers, n_molecules = [attempt.number for attempt in new], self.provenance.recipe.n_molecules
+            numbers, n_molecules = [attempt.number for attempt in new], self.provenance.request.recipe.n_molecules
             after = with_progress(before, place, numbers, len(finished), n_molecules)
             self._commit(finished, after, is_there)
         self.place = place

@@ -97,7 +97,7 @@ def done_of(metadata: Metadata, place: int) -> Ranges | None:
     A request is complete unless it tells: files of earlier versions, which were interrupted, cannot.
     """
     entry = _entries(metadata)[place]
-    n_attempted = _own(metadata, place, "requested")
+    n_attempted = _requested(metadata, place)
     if "done" in entry:
         return [(int(start), int(end)) for start, end in entry["done"]]
     return [(0, n_attempted)] if n_attempted == int(entry["settings"]["n_molecules"]) else None
@@ -206,7 +206,7 @@ def _entries(metadata: Metadata) -> list[Metadata]:
     return [{name: value for name, value in metadata.items() if name != "appended"}, *metadata.get("appended", [])]
 
 
-def _own(metadata: Metadata, place: int, count: str) -> int:
-    """A count of one request."""
-    appended = [int(entry[count]) for entry in metadata.get("appended", [])]
-    return appended[place - 1] if place else int(metadata[count]) - sum(appended)
+def _requested(metadata: Metadata, place: int) -> int:
+    """How many molecules of one request were attempted."""
+    appended = [int(entry["requested"]) for entry in metadata.get("appended", [])]
+    return appended[place - 1] if place else int(metadata["requested"]) - sum(appended)

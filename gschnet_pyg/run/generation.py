@@ -103,9 +103,7 @@ def generate(recipe: GenerationRecipe, say: Say = print, progress: bool = True) 
 def _generate_and_write(recipe: GenerationRecipe, say: Say, progress: bool, processes: Processes) -> GenerationResult:
     """The first process: it checks for all, gathers what they have made, and writes it."""
     request = checked(recipe, processes, say)
-    provenance = Provenance(
-        recipe, request.conditions, request.starts, request.model.settings.has_origin, request.fingerprint
-    )
+    provenance = Provenance(request)
     with ExitStack() as stack:
         there = stack.enter_context(reserved(request, RunDirectory(recipe.run).path / "generated"))
         n_attempted = recipe.n_molecules - len(Remaining(recipe.n_molecules, there.done))

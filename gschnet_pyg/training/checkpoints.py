@@ -88,9 +88,9 @@ class SaveBetween(Callback):
 
     def on_train_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
         """Called after every batch."""
-        if self.every_minutes is None or _is_boundary(trainer) or trainer.global_step % self.processes.size:
+        if self.every_minutes is None or _is_boundary(trainer):
             return
-        if self.processes.shared(time.monotonic() - self._saved_at >= 60 * self.every_minutes):
+        if self.processes.largest(time.monotonic() - self._saved_at) >= 60 * self.every_minutes:
             self._save(trainer)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
