@@ -51,8 +51,8 @@ demo: setup ## train on the built-in molecules, generate 200 and judge them: abo
 test: setup ## run the tests
 	@$(BIN)/python -m pytest -q
 
-slow: setup ## run the tests that take minutes
-	@$(BIN)/python -m pytest -q -m slow
+slow: setup ## run the tests that take minutes, all but the notebooks: under an hour
+	@$(BIN)/python -m pytest -q -m slow --ignore=tests/notebooks
 
 compatibility: setup ## run the tests with the oldest and the newest dependencies that are allowed; SETS=oldest KEEP=folder
 	@TORCH="$(TORCH)" $(BIN)/python tests/compatibility.py $(or $(SETS),both) $(if $(KEEP),--keep "$(KEEP)") $(TESTS)
