@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow compatibility check bench notebooks docs package clean
+.PHONY: help setup demo test coverage slow compatibility check bench notebooks docs package clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -50,6 +50,10 @@ demo: setup ## train on the built-in molecules, generate 200 and judge them: abo
 
 test: setup ## run the tests
 	@$(BIN)/python -m pytest -q
+
+coverage: setup ## run the tests, and say which lines they miss; at least nine in ten must run
+	@$(BIN)/python -m pytest -q --cov=gschnet_pyg --cov-report=term:skip-covered --cov-report=html:build/coverage --cov-fail-under=90
+	@echo "Open build/coverage/index.html"
 
 slow: setup ## run the tests that take minutes, all but the notebooks: under an hour
 	@$(BIN)/python -m pytest -q -m slow --ignore=tests/notebooks
