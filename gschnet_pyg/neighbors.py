@@ -122,7 +122,7 @@ def propose_all(pos: Tensor, ptr: Tensor, cutoff: float) -> tuple[Tensor, Tensor
     end = torch.repeat_interleave(ptr[1:], ptr.diff())
     atoms = torch.arange(len(pos), device=pos.device)
     n_partners = end - atoms - 1
-    first = torch.repeat_interleave(atoms, n_partners)
+    first = torch.repeat_interleave(n_partners)
     start = torch.cumsum(n_partners, 0) - n_partners
     second = torch.arange(len(first), device=pos.device) - start[first] + first + 1
     return first, second

@@ -85,7 +85,7 @@ def connect(
     start = np.searchsorted(key, table.molecule * max_sites)
     end = np.searchsorted(key, table.molecule * max_sites + table.n_placed + 1)
     n_gathered = int((end - start).sum())
-    max_steps = int(np.bincount(table.molecule, minlength=n_molecules).max(initial=1))
+    max_steps = int(np.bincount(table.molecule).max(initial=1))
     if pairs.filter_row is not None or n_gathered <= product_cost(n_molecules, max_steps, max_sites):
         return _gathered(pairs, start, end, first_node)
     return _product(pairs, table, n_molecules, max_steps, max_sites)
@@ -117,7 +117,7 @@ def _product(pairs: SitePairs, table: StepTable, n_molecules: int, max_steps: in
     back = (pairs.molecule * max_sites + pairs.second) * max_sites + pairs.first
     filter_row[there] = filter_row[back] = np.arange(n_pairs)
 
-    steps_per_molecule = np.bincount(table.molecule, minlength=n_molecules)
+    steps_per_molecule = np.bincount(table.molecule)
     rank = np.arange(n_steps) - (np.cumsum(steps_per_molecule) - steps_per_molecule)[table.molecule]
     first_slot = (table.molecule * max_steps + rank) * max_sites
     _, node_slot = ranges(first_slot, first_slot + table.n_placed + 1)

@@ -35,8 +35,8 @@ def expand_steps(
     atoms: PlacedAtoms,
     table: StepTable,
     vocabulary: Vocabulary,
-    has_origin: bool = True,
-    dtype: torch.dtype = torch.float32,
+    has_origin: bool,
+    dtype: torch.dtype,
 ) -> PlacementSteps:
     """Expand prediction steps over the sites of their molecules.
 
@@ -107,7 +107,7 @@ class _Sites:
         first, second = pairs.first.numpy(), pairs.second.numpy()
         place = self.molecule * self.max_sites + self.site
         key = np.concatenate([place[first], place[second]])
-        order = np.argsort(key, kind="stable")
+        order = np.argsort(key)
         key, neighbor = key[order], self.site[np.concatenate([second, first])[order]]
         focus_place = table.molecule * self.max_sites + table.focus + 1
         step, found = ranges(np.searchsorted(key, focus_place), np.searchsorted(key, focus_place, side="right"))

@@ -130,6 +130,23 @@ def test_random_rule_is_uniform() -> None:
     assert abs(counts - 200).max() < 45  # 3.7 standard errors
 
 
+@pytest.mark.parametrize("growth", [Growth(next_atom="random"), Growth(True, 0.5, next_atom="random")])
+def test_the_seed_decides_what_is_drawn(growth: Growth) -> None:
+    mol = molecule("CC(N)C(=O)O")
+    again, other = sample(mol, growth, 3), sample(mol, growth, 4)
+    np.testing.assert_array_equal(again.order, sample(mol, growth, 3).order)
+    assert again.order.tolist() != other.order.tolist()
+
+
+def test_any_neighbour_of_a_fragment_joins_it() -> None:
+    """Of the fragments that begin with methane's carbon, each hydrogen is the second atom as often as the others."""
+    fragments = [fragment_of(sample(molecule("C"), Growth(fragment_share=1.0), seed)) for seed in range(2000)]
+    second = [fragment[1] for fragment in fragments if fragment[0] == 0 and len(fragment) > 1]
+    counts = np.bincount(second, minlength=5)
+    assert counts[0] == 0
+    assert abs(counts[1:] - len(second) / 4).max() < 4 * np.sqrt(len(second) * 3 / 16)
+
+
 def test_growth_needs_something_to_start_from() -> None:
     with pytest.raises(ValueError, match="fragment_share"):
         Growth(has_origin=False)
