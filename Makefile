@@ -85,4 +85,4 @@ package: setup ## build sdist and wheel into dist/
 	@ls dist
 
 clean: ## remove the installation and everything that tools have left
-	rm -rf $(VENV) build dist site .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .benchmarks
+	rm -rf $(VENV) build dist site mutants .coverage .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .benchmarks

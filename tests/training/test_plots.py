@@ -39,8 +39,8 @@ def test_a_stage_that_was_not_logged_is_left_out(metrics):
 
 def test_nothing_to_draw(metrics):
     metrics.write_text("step,learning_rate\n19,0.001\n")
-    with pytest.raises(DataError, match="metrics.csv: holds no losses yet; validate more often"):
+    with pytest.raises(DataError, match=r"metrics\.csv: holds no losses yet; validate more often"):
         draw_losses(metrics)
     metrics.unlink()
-    with pytest.raises(DataError, match="metrics.csv: no such file"):
+    with pytest.raises(DataError, match=r"metrics\.csv: no such file"):
         draw_losses(metrics)

@@ -121,7 +121,11 @@ def test_pairs_with_rows_of_their_own_keep_them() -> None:
     table = StepTable(np.array([0]), np.array([2]), np.array([1]))
     found = connect(pairs, table, np.array([10]), 1, 3)
     assert isinstance(found, PairList)
-    assert [x.tolist() for x in (found.first, found.second, found.filter_row)] == [[10, 10, 11], [11, 12, 12], [7, 3, 5]]
+    assert [x.tolist() for x in (found.first, found.second, found.filter_row)] == [
+        [10, 10, 11],
+        [11, 12, 12],
+        [7, 3, 5],
+    ]
 
 
 def test_an_atom_at_exactly_the_cutoff_is_not_near_the_origin() -> None:
@@ -144,7 +148,6 @@ def test_labels_of_float32_begin_at_the_positions_that_the_model_sees() -> None:
     """Positions are rounded, then distances are taken in full precision."""
     mol = molecule("CC=O", seed=3)
     rounded, exact = (
-        PlacementCollate(VOCABULARY, CUTOFFS, dtype=dtype)([mol])
-        for dtype in (torch.float32, torch.float64)
+        PlacementCollate(VOCABULARY, CUTOFFS, dtype=dtype)([mol]) for dtype in (torch.float32, torch.float64)
     )
     torch.testing.assert_close(rounded.labelled_distance.double(), exact.labelled_distance, atol=1e-6, rtol=0)
