@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage slow compatibility check bench notebooks docs package clean
+.PHONY: help setup demo test coverage slow mutation compatibility check bench notebooks docs package clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -57,6 +57,9 @@ coverage: setup ## run the tests, and say which lines they miss; at least nine i
 
 slow: setup ## run the tests that take minutes, all but the notebooks: under an hour
 	@$(BIN)/python -m pytest -q -m slow --ignore=tests/notebooks
+
+mutation: setup ## change the code of trajectories, neighbours and validity, and see which tests notice: half an hour
+	@$(BIN)/python tests/mutation.py
 
 compatibility: setup ## run the tests with the oldest and the newest dependencies that are allowed; SETS=oldest KEEP=folder
 	@TORCH="$(TORCH)" $(BIN)/python tests/compatibility.py $(or $(SETS),both) $(if $(KEEP),--keep "$(KEEP)") $(TESTS)
