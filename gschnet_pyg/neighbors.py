@@ -108,7 +108,7 @@ def propose_by_cluster(pos: Tensor, ptr: Tensor, cutoff: float) -> tuple[Tensor,
     sizes = ptr.diff()
     if len(pos) == 0:
         return ptr.new_empty(0), ptr.new_empty(0)
-    molecule = torch.repeat_interleave(torch.arange(len(sizes), device=pos.device), sizes)
+    molecule = torch.repeat_interleave(sizes)
     # it compares squares, so query with slack; its default of 32 neighbours would drop edges silently
     slack = cutoff * (1 + 1e-6) + 1e-6
     edges = radius_graph(pos, slack, batch=molecule, max_num_neighbors=max(int(sizes.max()), 1))

@@ -77,7 +77,28 @@ def test_far_from_the_origin_nothing_changes() -> None:
 
 @pytest.mark.usefixtures("_either_way")
 def test_no_atoms_no_pairs() -> None:
-    assert len(pairs_within(torch.zeros(0, 3), torch.tensor([0, 0, 0]), 5.0)) == 0
+    for ptr in ([0, 0, 0], [0]):
+        assert len(pairs_within(torch.zeros(0, 3), torch.tensor(ptr), 5.0)) == 0
+
+
+@pytest.mark.usefixtures("_either_way")
+@pytest.mark.parametrize("reaches", itertools.permutations((1.0, 2.0, 3.0)))
+def test_any_of_the_cutoffs_may_be_the_longest(reaches: tuple[float, float, float]) -> None:
+    pos = torch.tensor([[0.0, 0, 0], [0.9, 0, 0], [0, 1.9, 0], [0, 0, 2.9]], dtype=torch.float64)
+    near = neighbors(
+        torch.ones(4, dtype=torch.long), pos, torch.tensor([0, 4]), Cutoffs(*reaches, covalent_factor=None)
+    )
+    for pairs, reach in zip((near.model, near.prediction, near.placement), reaches, strict=True):
+        assert as_set(pairs) == brute_force(pos, [0, 4], reach)
+
+
+@pytest.mark.usefixtures("_either_way")
+def test_the_covalent_reach_is_outside() -> None:
+    reach = 1.1 * (covalent_radii[6] + covalent_radii[1])
+    for distance, n_pairs in ((reach, 0), (np.nextafter(reach, 0.0), 1)):
+        pos = torch.tensor([[0.0, 0, 0], [distance, 0, 0]], dtype=torch.float64)
+        near = neighbors(torch.tensor([6, 1]), pos, torch.tensor([0, 2]), Cutoffs(5.0, 5.0, 5.0, covalent_factor=1.1))
+        assert len(near.placement) == n_pairs
 
 
 @needs_cluster

@@ -104,10 +104,21 @@ def test_a_seed_keeps_its_trajectory() -> None:
     assert sample(methane(), 1).focus.tolist() == [-1, 2, 2, 2, 2, 1, 2, 3, 4, 0]
 
 
+def test_a_single_atom_comes_and_stops() -> None:
+    trajectory = sample(Data(z=torch.tensor([6]), pos=torch.zeros(1, 3, dtype=torch.float64)))
+    assert trajectory.order.tolist() == [0]
+    assert trajectory.focus.tolist() == [-1, 0]
+    assert trajectory.next_z.tolist() == [6, STOP]
+    assert trajectory.n_placed.tolist() == [0, 1]
+
+
 def test_a_molecule_in_two_pieces_is_refused() -> None:
     mol = molecule("C")
     mol.pos[-1] += 5.0
-    with pytest.raises(DisconnectedMolecule, match="1 of 5 atoms cannot be reached"):
+    with pytest.raises(
+        DisconnectedMolecule,
+        match=r"1 of 5 atoms cannot be reached .*; leave the molecule out or enlarge the placement cutoff$",
+    ):
         sample(mol)
 
 
