@@ -102,6 +102,13 @@ def test_a_module_in_the_working_directory_is_found(tmp_path: Path, monkeypatch:
     assert sys.path == before
 
 
+def test_an_error_without_words_is_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "wordless_calculator.py").write_text("raise LookupError\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    with pytest.raises(DataError, match=r"wordless_calculator cannot be imported \(LookupError\)"):
+        load_calculator("wordless_calculator:make")
+
+
 def test_a_module_that_does_not_run_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "broken_calculator.py").write_text("1 / 0\n")
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])

@@ -16,7 +16,7 @@ from gschnet_pyg.validity.checks import ValidityOptions
 from gschnet_pyg.validity.judging import judge
 from gschnet_pyg.validity.metrics import summarise
 from gschnet_pyg.validity.report import render
-from gschnet_pyg.validity.targets import MAX_DISTINCT, RANGES, Target, compare_targets
+from gschnet_pyg.validity.targets import Target, compare_targets
 from tests.validity.judgements import judgement_of
 from tests.validity.molecules import embed, without
 
@@ -74,6 +74,10 @@ def column(*values: float) -> np.ndarray:
 
 def compare(description: dict[str, Any], values: np.ndarray, calculator: Any = None) -> TargetComparison:
     return compare_targets([Target(description, values)], MOLECULES, VERDICTS, calculator)[0]
+
+
+def methane(number: int) -> tuple[list[Any], list[Verdict]]:
+    return [METHANE] * number, [VERDICTS[2]] * number
 
 
 def test_isomers_are_the_same_composition() -> None:
@@ -208,32 +212,12 @@ def test_a_fingerprint_does_not_depend_on_the_hydrogen_of_an_imine() -> None:
     assert compare_targets([Target(FINGERPRINT, asked)], [molecule], [verdict])[0].pairs[0][1] == 1.0
 
 
-def methane(number: int) -> tuple[list[Any], list[Verdict]]:
-    return [METHANE] * number, [VERDICTS[2]] * number
-
-
-def test_many_different_numbers_are_put_into_ranges() -> None:
-    asked = np.random.default_rng(0).permutation(np.linspace(2.0, 10.0, 80))
-    [found] = compare_targets([Target(ATOMS, column(*asked))], *methane(80))
-    assert len(found.groups) == RANGES
-    assert [group.finished for group in found.groups] == [10] * RANGES
-    assert found.groups[0].label == "2.00 to 2.91"
-    assert found.groups[0].target == pytest.approx(np.mean(np.linspace(2.0, 10.0, 80)[:10]))
-    assert found.overall is not None
-    assert found.overall.error == pytest.approx(np.abs(asked - 5).mean())
-
-
-def test_few_different_numbers_stay_apart() -> None:
-    [found] = compare_targets([Target(ATOMS, column(*range(MAX_DISTINCT), 0))], *methane(MAX_DISTINCT + 1))
-    assert [group.target for group in found.groups] == list(range(MAX_DISTINCT))
-    assert found.groups[0].finished == 2
-
-
 @pytest.mark.parametrize(
     ("description", "values", "message"),
     [
         (COMPOSITION, np.ones((4, 3)), "target_composition: has 3 components, its description says 5"),
         (FINGERPRINT, np.ones((4, 512)), "has 512 components, its description says 1024"),
+        (GAP, np.ones((4, 2)), "target_gap: has 2 components, its description says 1"),
         (GAP, column(1, np.nan, 1, 1), "target_gap: molecule 2 has none that is finite"),
         ({"kind": "scalar"}, column(1, 1, 1, 1), "lacks 'property'"),
     ],
