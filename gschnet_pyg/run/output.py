@@ -90,6 +90,7 @@ def _taken(recipe: GenerationRecipe, folder: Path) -> tuple[Path, bool]:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             path.open("x").close()
+            Path(f"{path}.json").unlink(missing_ok=True)  # of a file that is gone
             return path, True
         except FileExistsError:
             if is_old_welcome:

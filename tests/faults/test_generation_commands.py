@@ -40,6 +40,7 @@ def test_nothing_finished_is_written_and_reported(command: Command, bias: list[f
     outcome = command("generate", directory, "-n", 7, "--max-atoms", 4, "grid_spacing=0.1", "-o", name, "--report")
     assert outcome.code == 0, outcome.err
     assert "7 molecules requested, 0 finished, 7 abandoned" in outcome.out
+    assert Path(name).is_file()
     outcome = command("report", name, "--json", "report.json", "--html", "report.html", "--plot", "report.png")
     assert outcome.code == 0, outcome.err
     found = json.loads(Path("report.json").read_text())
