@@ -101,6 +101,20 @@ def test_the_covalent_reach_is_outside() -> None:
         assert len(near.placement) == n_pairs
 
 
+@pytest.mark.usefixtures("_either_way")
+@pytest.mark.parametrize("cutoff", [0.01, 0.5, 1.0, 50.0])
+def test_one_bit_inside_the_cutoff_is_inside(cutoff: float) -> None:
+    pos = torch.tensor([[0.0, 0, 0], [np.nextafter(cutoff, 0.0), 0, 0]], dtype=torch.float64)
+    assert len(pairs_within(pos, torch.tensor([0, 2]), cutoff)) == 1
+
+
+@pytest.mark.usefixtures("_either_way")
+def test_distances_are_in_double_precision() -> None:
+    pairs = pairs_within(cloud(9, 2.0, 0).float(), torch.tensor([0, 9]), 5.0)
+    assert len(pairs) == 36
+    assert pairs.distance.dtype == torch.float64
+
+
 @needs_cluster
 @pytest.mark.parametrize("seed", range(5))
 def test_twin_is_exact(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
