@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from ase.calculators.calculator import CalculationFailed, Calculator, all_changes
+from ase.calculators.calculator import CalculationFailed, Calculator, PropertyNotImplementedError, all_changes
 
 from gschnet_pyg.data.demo import open_demo
 from gschnet_pyg.errors import DataError
@@ -100,6 +100,20 @@ def test_a_module_in_the_working_directory_is_found(tmp_path: Path, monkeypatch:
     )
     assert type(load_calculator("calculator_of_mine:make")).__name__ == "EMT"
     assert sys.path == before
+
+
+class OnlyEnergy:
+    """Knows the energy, keeps no results."""
+
+    def get_property(self, name: str, atoms: object) -> float:
+        if name != "energy":
+            raise PropertyNotImplementedError(name)
+        return -1.0
+
+
+def test_a_calculator_without_results_lacks_all_but_its_properties() -> None:
+    assert measure(OnlyEnergy(), "energy", *METHANE) == -1.0
+    assert measure(OnlyEnergy(), "gap", *METHANE) is None
 
 
 def test_an_error_without_words_is_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

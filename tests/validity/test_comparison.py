@@ -49,6 +49,8 @@ def test_a_report_of_another_format_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), "format": 2}))
     with pytest.raises(DataError, match=r"report\.json: a report of format 2; this version reads 1"):
         load_report(path)
+    with pytest.raises(DataError, match=r"none\.json: cannot be read \(No such file or directory\)"):
+        load_report(tmp_path / "none.json")
     path.write_text("{}")
     with pytest.raises(DataError, match=r"report\.json: holds no report \('format'\); write one with --json"):
         load_report(path)

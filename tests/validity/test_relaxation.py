@@ -175,6 +175,7 @@ def test_a_calculator_without_forces_is_refused_at_once(calculator: Springs) -> 
 
 def test_forces_can_be_asked_for_before_anything_else() -> None:
     check_forces(Springs(), "springs")
+    check_forces(object(), "one that does not say what it can do")
     with pytest.raises(DataError, match="demo: gives no forces"):
         check_forces(load_calculator("demo"), "demo")
 

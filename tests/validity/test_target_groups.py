@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from gschnet_pyg.bonds import smiles_fingerprint
+from gschnet_pyg.validity import targets
 from gschnet_pyg.validity.targets import MAX_DISTINCT, RANGES, Target, compare_targets
-from tests.validity.test_targets import ATOMS, FINGERPRINT, column, compare, methane
+from tests.validity.test_targets import ATOMS, FINGERPRINT, VERDICTS, column, compare, methane
 
 
 def test_many_different_numbers_are_put_into_ranges() -> None:
@@ -34,6 +35,16 @@ def test_few_different_numbers_stay_apart() -> None:
 def test_ranges_have_as_many_digits_as_tell_them_apart(span: float, label: str) -> None:
     [found] = compare_targets([Target(ATOMS, column(*np.linspace(0.0, span, 80)))], *methane(80))
     assert found.groups[0].label == label
+
+
+def test_a_smiles_that_rdkit_does_not_read_is_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(smiles: str, *sizes: int) -> np.ndarray:
+        raise ValueError(f"{smiles}: cannot be parsed")
+
+    asked = np.array([smiles_fingerprint("CCO", 2, 1024)] * 4, dtype=float)
+    monkeypatch.setattr(targets, "smiles_fingerprint", refuse)
+    found = compare(FINGERPRINT, asked)
+    assert (found.measured, found.reason) == (0, f"{VERDICTS[0].smiles}: cannot be parsed")
 
 
 def test_fingerprints_are_numbered_in_the_order_in_which_they_were_asked_for() -> None:
