@@ -9,8 +9,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_INTERVAL = 0.02  # seconds between looks
-_LASTING = 10  # looks
+_INTERVAL = 0.05  # seconds between looks
+_LASTING = 4  # looks
 
 
 @dataclass

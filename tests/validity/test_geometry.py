@@ -90,6 +90,17 @@ def test_dihedrals_have_no_sign(degrees: float, edge: str) -> None:
     assert measured(butane(degrees))["dihedrals"] == {"C-C-C-C": {edge: 1}}
 
 
+def test_rounding_does_not_lose_flat_dihedrals() -> None:
+    """Cosines a little below -1 or above 1 are those."""
+    chains = [butane(degrees) for degrees in (180.0, 0.0)]
+    random = np.random.default_rng(0)
+    for _ in range(200):
+        (z, pos), (_, other) = chains
+        turn = np.linalg.qr(random.normal(size=(3, 3)))[0]
+        assert measured((z, pos @ turn))["dihedrals"] == {"C-C-C-C": {"175": 1}}
+        assert measured((z, other @ turn))["dihedrals"] == {"C-C-C-C": {"0": 1}}
+
+
 def test_benzene_is_flat_and_regular() -> None:
     turns = np.radians(60 * np.arange(6))
     ring = np.stack([np.cos(turns), np.sin(turns), np.zeros(6)], axis=1)

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from gschnet_pyg.contracts import Rate, ValidityReport, Verdict
+from gschnet_pyg.contracts import FunctionalGroup, Rate, ValidityReport, Verdict
 from gschnet_pyg.validity.checks import ValidityOptions
+from gschnet_pyg.validity.judging import judge_all
 from gschnet_pyg.validity.metrics import summarise
 from gschnet_pyg.validity.reference import Reference
 from gschnet_pyg.validity.report import render, save_report
 from tests.validity.judgements import judgement_of
+from tests.validity.molecules import embed
 
 OPTIONS = ValidityOptions()
 
@@ -143,3 +145,16 @@ def test_the_table_without_a_reference() -> None:
     text = printed(summarise(JUDGEMENT, options=OPTIONS))
     assert "no reference" in text
     assert "unfinished" not in text
+    assert "radicals no" in text
+
+
+def test_functional_groups_stand_in_the_order_of_their_number() -> None:
+    molecules = [embed(smiles) for smiles in ("CO", "CCO", "CN", "CC=O")]
+    judged = judge_all(molecules, OPTIONS, workers=0, progress=False)
+    known = Reference.of(judge_all(molecules[2:], OPTIONS, workers=0, progress=False), OPTIONS)
+    groups = summarise(judged, options=OPTIONS, requested=4, reference=known).chemistry.functional_groups
+    assert next(iter(groups)) == "aliphatic hydroxyl groups"
+    assert groups["aliphatic hydroxyl groups"] == FunctionalGroup(Rate(2, 4), Rate(0, 2))
+    assert groups["primary amines"] == FunctionalGroup(Rate(1, 4), Rate(1, 2))
+    counts = [(group.molecules.count, group.reference.count, name) for name, group in groups.items()]
+    assert counts == sorted(counts, key=lambda each: (-each[0], -each[1], each[2]))

@@ -98,6 +98,8 @@ def test_what_cannot_be_relaxed_has_a_reason() -> None:
 
 def test_bonds_are_those_that_the_relaxed_coordinates_show() -> None:
     assert perceived_name(CAGE, OPTIONS) is not None
+    z, pos = embed("C[C@H](O)F")
+    assert perceived_name((z, pos), OPTIONS) == perceived_name((z, -pos), OPTIONS) == "CC(O)F"
     assert not relaxed(CAGE).same_bonds
 
 

@@ -104,6 +104,7 @@ def test_compositions_stand_in_the_order_in_which_they_were_asked_for() -> None:
     assert [group.label for group in found.groups] == ["CH4", "C2H6O", "H2O"]
     assert [group.exact for group in found.groups] == [Rate(1, 2), Rate(1, 1), Rate(0, 0)]
     assert found.overall is not None
+    assert found.overall.label == "all"
     assert (found.overall.exact, found.overall.exact_of_finished) == (Rate(2, 3), Rate(2, 4))
 
 
@@ -217,6 +218,7 @@ def test_a_fingerprint_does_not_depend_on_the_hydrogen_of_an_imine() -> None:
     [
         (COMPOSITION, np.ones((4, 3)), "target_composition: has 3 components, its description says 5"),
         (FINGERPRINT, np.ones((4, 512)), "has 512 components, its description says 1024"),
+        (ATOMS, np.ones((4, 2)), "target_n_atoms: has 2 components, its description says 1"),
         (GAP, np.ones((4, 2)), "target_gap: has 2 components, its description says 1"),
         (GAP, column(1, np.nan, 1, 1), "target_gap: molecule 2 has none that is finite"),
         ({"kind": "scalar"}, column(1, 1, 1, 1), "lacks 'property'"),
