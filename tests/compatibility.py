@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-TOOLS = ("hatchling", "hypothesis", "posebusters", "pytest")
+TOOLS = ("hatchling", "hypothesis", "playwright", "posebusters", "pytest")
 """Of the development dependencies: without them there are no fast tests."""
 NOT_RUN = ("tests/docs", "tests/notebooks")
 """Tests of what is written with those other tools."""
