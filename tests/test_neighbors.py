@@ -82,7 +82,7 @@ def test_no_atoms_no_pairs() -> None:
 
 
 @pytest.mark.usefixtures("_either_way")
-@pytest.mark.parametrize("reaches", itertools.permutations((1.0, 2.0, 3.0)))
+@pytest.mark.parametrize("reaches", [*itertools.permutations((1.0, 2.0, 3.0))])
 def test_any_of_the_cutoffs_may_be_the_longest(reaches: tuple[float, float, float]) -> None:
     pos = torch.tensor([[0.0, 0, 0], [0.9, 0, 0], [0, 1.9, 0], [0, 0, 2.9]], dtype=torch.float64)
     near = neighbors(
