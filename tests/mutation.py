@@ -13,13 +13,13 @@ import argparse
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import NamedTuple
@@ -60,8 +60,17 @@ def run(names: Sequence[str], deadline: float, children: int) -> None:
     """Run mutants until the time is over; what was run is stored."""
     command = [MUTMUT, "run", "--max-children", str(children), *names]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CI": "true"}
-    with suppress(subprocess.TimeoutExpired):
-        subprocess.run(command, cwd=ROOT, env=environment, timeout=max(1.0, deadline - time.monotonic()), check=True)
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
+    try:
+        code = process.wait(max(1.0, deadline - time.monotonic()))
+    except (subprocess.TimeoutExpired, KeyboardInterrupt) as error:
+        os.killpg(process.pid, signal.SIGKILL)  # its workers too
+        process.wait()
+        if isinstance(error, KeyboardInterrupt):
+            raise
+    else:
+        if code:
+            raise SystemExit(f"mutmut ended with exit code {code}")
 
 
 def all_names() -> list[str]:
