@@ -101,7 +101,7 @@ def shown(name: str) -> Mutant:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the mutants, and list those that live; 0 if each of them is explained."""
+    """Run the mutants, and list those that live; 0 if all were run, and each that lives is explained."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=30.0, help="in all")
     parser.add_argument("--sample", type=int, default=300, help="mutants of validity")
@@ -124,7 +124,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     counts = Counter(found.values())
     print(f"\n{len(found):,} mutants: " + ", ".join(f"{n:,} {outcome}" for outcome, n in counts.most_common()))
     print(f"{len(living):,} live: {len(living) - len(unexplained):,} explained, {len(unexplained):,} to be killed")
-    return int(bool(unexplained))
+    if n_left := counts["not checked"]:
+        print(f"The time was over with {n_left:,} still to be run; call it again to go on.")
+    return int(bool(unexplained) or n_left > 0)
 
 
 if __name__ == "__main__":
