@@ -257,5 +257,5 @@ def _deliver(temporary: Path, output: Path) -> None:
 
 
 def holds_something(output: Path) -> bool:
-    """Whether an output is more than a name that was reserved: molecules, or the counts beside a file without any."""
-    return output.exists() and (output.stat().st_size > 0 or Path(f"{output}.json").is_file())
+    """Whether an output is more than a name that was reserved."""
+    return output.exists() and output.stat().st_size > 0

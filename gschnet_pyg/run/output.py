@@ -28,7 +28,7 @@ from gschnet_pyg.run.entries import (
     place_of,
     settings_of,
 )
-from gschnet_pyg.run.metadata import stored_metadata
+from gschnet_pyg.run.metadata import stored_counts, stored_metadata
 from gschnet_pyg.run.requests import Request
 
 
@@ -71,7 +71,7 @@ def reserved(request: Request, folder: Path) -> Iterator[Reserved]:
     except Taken:
         raise DataError(f"{output}: another process is writing these molecules to it; wait for its end") from None
     finally:
-        if is_new and not holds_something(output):
+        if is_new and not holds_something(output) and not _counts_attempts(output):
             output.unlink(missing_ok=True)
 
 
@@ -90,7 +90,6 @@ def _taken(recipe: GenerationRecipe, folder: Path) -> tuple[Path, bool]:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             path.open("x").close()
-            Path(f"{path}.json").unlink(missing_ok=True)  # of a file that is gone
             return path, True
         except FileExistsError:
             if is_old_welcome:
@@ -101,6 +100,11 @@ def _taken(recipe: GenerationRecipe, folder: Path) -> tuple[Path, bool]:
                     "(--resume)"
                 ) from None
     raise AssertionError("numbers never end")
+
+
+def _counts_attempts(output: Path) -> bool:
+    """Whether an empty file is all that came of a request: extxyz and SDF have their counts beside them."""
+    return output.suffix.lower() != ".db" and stored_counts(output).get("requested", 0) > 0
 
 
 def _found(output: Path, request: Request) -> Reserved:
